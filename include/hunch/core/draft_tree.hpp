@@ -1,0 +1,111 @@
+// The draft tree: what a drafter builds, a backend runs and a verifier judges.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <hunch/core/types.hpp>
+
+namespace hunch {
+
+/// Token tree in structure-of-arrays form. Node 0 is the root: the last token of the text, not yet in the cache.
+///
+/// A chain is a tree of width 1. Row i of the target's pass judges the children of node i; q(i) is the law that those
+/// children were drawn from, one after another without replacement, in stored order. An empty q(i) says that they were
+/// chosen, not drawn (prompt lookup, argmax): always safe, only less often accepted.
+/// Memory: O(nodes) + one row of `vocab` scalars for each parent that has a law; kept between steps, so a tree that
+/// has been as large before allocates nothing.
+template <class P>
+class basic_draft_tree {
+ public:
+  using scalar = P;
+
+  explicit basic_draft_tree(std::size_t vocab) : vocab_{vocab} { reset(0); }
+
+  /// After: one node, the root, at depth 0.
+  void reset(token root) {
+    nodes_.clear();
+    tokens_.assign(1, root);
+    parents_.assign(1, no_node);
+    depths_.assign(1, 0);
+    nodes_.push_back({});
+    used_rows_ = 0;
+  }
+
+  /// Adds a child after its siblings; they are judged in the order in which they were added.
+  node_id add(node_id parent, token t) {
+    HUNCH_EXPECTS(parent < size(), "the parent must be in the tree already");
+    HUNCH_EXPECTS(child_with(parent, t) == no_node, "siblings must be distinct tokens");
+    const auto id = static_cast<node_id>(size());
+    tokens_.push_back(t);
+    parents_.push_back(parent);
+    depths_.push_back(depths_[parent] + 1);
+    nodes_.push_back({});
+    links& up = nodes_[parent];
+    (up.last_child == no_node ? up.first_child : nodes_[up.last_child].next_sibling) = id;
+    up.last_child = id;
+    return id;
+  }
+
+  /// Storage [vocab] for the law that the children of `parent` are drawn from. Valid until the next make_q or reset.
+  std::span<P> make_q(node_id parent) {
+    HUNCH_EXPECTS(parent < size(), "the parent must be in the tree already");
+    std::uint32_t& row = nodes_[parent].q_row;
+    if (row == no_node) row = used_rows_++;
+    if (q_.size() < used_rows_ * vocab_) q_.resize(used_rows_ * vocab_);
+    return {q_.data() + row * vocab_, vocab_};
+  }
+  /// Declares the children of `parent` chosen, not drawn.
+  void drop_q(node_id parent) { nodes_[parent].q_row = no_node; }
+
+  /// [vocab], or empty when the children were chosen.
+  [[nodiscard]] std::span<const P> q(node_id parent) const noexcept {
+    HUNCH_EXPECTS(parent < size(), "no such node");
+    const std::uint32_t row = nodes_[parent].q_row;
+    if (row == no_node) return {};
+    return {q_.data() + row * vocab_, vocab_};
+  }
+
+  [[nodiscard]] node_id first_child(node_id parent) const noexcept { return nodes_[parent].first_child; }
+  [[nodiscard]] node_id next_sibling(node_id n) const noexcept { return nodes_[n].next_sibling; }
+  [[nodiscard]] node_id parent(node_id n) const noexcept { return parents_[n]; }
+  [[nodiscard]] std::uint32_t depth(node_id n) const noexcept { return depths_[n]; }
+  [[nodiscard]] token operator[](node_id n) const noexcept {
+    HUNCH_EXPECTS(n < size(), "no such node");
+    return tokens_[n];
+  }
+  /// The child of `parent` that carries `t`, or no_node. Cost: O(children).
+  [[nodiscard]] node_id child_with(node_id parent, token t) const noexcept {
+    node_id c = first_child(parent);
+    while (c != no_node && tokens_[c] != t) c = next_sibling(c);
+    return c;
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return tokens_.size(); }
+  [[nodiscard]] std::size_t drafted() const noexcept { return tokens_.size() - 1; }
+  [[nodiscard]] std::size_t vocab() const noexcept { return vocab_; }
+  [[nodiscard]] tree_view view(std::size_t first = 0) const noexcept { return {tokens_, parents_, depths_, first}; }
+
+ private:
+  struct links {
+    node_id first_child = no_node;
+    node_id last_child = no_node;
+    node_id next_sibling = no_node;
+    std::uint32_t q_row = no_node;
+  };
+
+  std::size_t vocab_;
+  std::uint32_t used_rows_ = 0;
+  std::vector<token> tokens_;
+  std::vector<node_id> parents_;
+  std::vector<std::uint32_t> depths_;
+  std::vector<links> nodes_;
+  std::vector<P> q_;  // [rows, vocab]
+};
+
+using draft_tree = basic_draft_tree<float>;
+
+}  // namespace hunch
