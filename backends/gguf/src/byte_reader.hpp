@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "hunch/core/error.hpp"
+#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 

@@ -1,10 +1,10 @@
-#include "hunch/gguf/file.hpp"
+#include <hunch/gguf/file.hpp>
 
 #include <bit>
 #include <limits>
 
 #include "byte_reader.hpp"
-#include "hunch/core/error.hpp"
+#include <hunch/core/error.hpp>
 #include "mapping.hpp"
 
 namespace hunch::gguf {

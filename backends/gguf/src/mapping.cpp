@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "hunch/core/error.hpp"
+#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 namespace {

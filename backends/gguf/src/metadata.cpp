@@ -1,4 +1,4 @@
-#include "hunch/gguf/metadata.hpp"
+#include <hunch/gguf/metadata.hpp>
 
 #include "byte_reader.hpp"
 

@@ -1,8 +1,8 @@
-#include "hunch/gguf/tensor.hpp"
+#include <hunch/gguf/tensor.hpp>
 
 #include <array>
 
-#include "hunch/core/error.hpp"
+#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 namespace {

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hunch/gguf/metadata.hpp"
-#include "hunch/gguf/tensor.hpp"
+#include <hunch/gguf/metadata.hpp>
+#include <hunch/gguf/tensor.hpp>
 
 namespace hunch::gguf {
 

@@ -1,0 +1,34 @@
+// Cuts text into the words that byte-level BPE never merges across.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace hunch::gguf {
+
+/// One of the known patterns, compiled once and shared by all threads.
+class pretokenizer {
+ public:
+  /// `name` as in tokenizer.ggml.pre. Throws hunch::error naming those that are known.
+  explicit pretokenizer(std::string_view name);
+
+  /// Scratch of one thread: match data of PCRE2.
+  class cursor {
+   public:
+    explicit cursor(const pretokenizer& over);
+    /// Bytes of the word at the start of `text`, which is valid UTF-8 and not empty; 1 at least.
+    [[nodiscard]] std::size_t next(std::string_view text);
+
+   private:
+    const pretokenizer& over_;
+    std::shared_ptr<void> match_;
+  };
+
+ private:
+  std::shared_ptr<void> code_;
+  std::shared_ptr<void> limits_;
+};
+
+}  // namespace hunch::gguf
