@@ -3,10 +3,9 @@
 
 #include <concepts>
 #include <cstddef>
+#include <hunch/core/types.hpp>
 #include <span>
 #include <type_traits>
-
-#include <hunch/core/types.hpp>
 
 namespace hunch {
 
@@ -16,7 +15,7 @@ template <class R>
 concept LogitRows = requires(const R r, std::size_t i) {
   { r.size() } -> std::convertible_to<std::size_t>;
   r[i].size();
-  { r[i].data() };
+  {r[i].data()};
   requires std::is_floating_point_v<std::remove_cvref_t<decltype(r[i][0])>>;
 };
 
@@ -26,7 +25,8 @@ concept LogitRows = requires(const R r, std::size_t i) {
 ///  - `prefill(s, tokens)`  appends and keeps tokens; no logits. Nothing may be pending.
 ///  - `forward(s, tree)`    runs the nodes [tree.first, size) and leaves them pending; node 0 continues the kept
 ///                          tokens. tree.first must equal the number of pending nodes. One row per fresh node.
-///  - `commit(s, path)`     keeps the pending nodes on `path` (root first, parent to child), drops the rest; {} drops all.
+///  - `commit(s, path)`     keeps the pending nodes on `path` (root first, parent to child), drops the rest; {} drops
+///  all.
 ///  - `room(s)`             tokens that still fit: ask instead of failing.
 /// Laws B1-B4 (testing/laws.hpp): rows of a tree equal rows of its chains run alone; commit equals prefill of the path;
 /// commit({}) leaves no trace; no bit of a row depends on what else shares the pass.
@@ -46,8 +46,8 @@ concept Backend = requires(B& b, typename B::sequence& s, const typename B::sequ
 
 /// Scalar of the backend's logits: float for engines, double for the exact test backend.
 template <Backend B>
-using logit_t = std::remove_cvref_t<decltype(std::declval<B&>().forward(
-    std::declval<typename B::sequence&>(), std::declval<tree_view>())[0][0])>;
+using logit_t = std::remove_cvref_t<decltype(std::declval<B&>().forward(std::declval<typename B::sequence&>(),
+                                                                        std::declval<tree_view>())[0][0])>;
 
 /// Can forget the kept tokens from `n` on. Without it a sequence is reopened instead: slower, same text.
 template <class B>

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <hunch/core/types.hpp>
 #include <span>
 #include <vector>
-
-#include <hunch/core/types.hpp>
 
 namespace hunch {
 

@@ -3,10 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <hunch/core/error.hpp>
 #include <limits>
 #include <span>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch {
 
@@ -44,9 +43,9 @@ using matrix_view = basic_matrix_view<float>;
 /// parents[i] < i, parents[0] == no_node, depths[0] == 0. The position of node i in the text is
 /// (tokens kept in the cache) + depths[i].
 struct tree_view {
-  std::span<const token> tokens;           // [nodes]
-  std::span<const node_id> parents;        // [nodes]
-  std::span<const std::uint32_t> depths;   // [nodes]
+  std::span<const token> tokens;          // [nodes]
+  std::span<const node_id> parents;       // [nodes]
+  std::span<const std::uint32_t> depths;  // [nodes]
   std::size_t first = 0;
 
   [[nodiscard]] constexpr std::size_t size() const noexcept { return tokens.size(); }

@@ -1,0 +1,33 @@
+# Public headers. A .cu file or a host engine may include everything in HUNCH_CORE_HEADERS.
+set(HUNCH_CORE_HEADERS
+  include/hunch/any.hpp
+  include/hunch/core.hpp
+  include/hunch/core/backend.hpp
+  include/hunch/core/context.hpp
+  include/hunch/core/draft_tree.hpp
+  include/hunch/core/drafter.hpp
+  include/hunch/core/error.hpp
+  include/hunch/core/explain.hpp
+  include/hunch/core/law.hpp
+  include/hunch/core/math.hpp
+  include/hunch/core/observer.hpp
+  include/hunch/core/random.hpp
+  include/hunch/core/text_sequence.hpp
+  include/hunch/core/types.hpp
+  include/hunch/core/verifier.hpp
+  include/hunch/decoder.hpp
+  include/hunch/drafters/first_of.hpp
+  include/hunch/drafters/length.hpp
+  include/hunch/drafters/model.hpp
+  include/hunch/drafters/none.hpp
+  include/hunch/drafters/prompt_lookup.hpp
+  include/hunch/sampling/row.hpp
+  include/hunch/sampling/warp.hpp
+  include/hunch/trace/stats.hpp
+  include/hunch/verifiers/match.hpp
+  include/hunch/verifiers/rejection.hpp
+)
+set(HUNCH_RANGE_HEADERS
+  include/hunch/hunch.hpp
+  include/hunch/ranges.hpp
+)

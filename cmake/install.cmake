@@ -1,0 +1,31 @@
+# Install rules and the package config: find_package(hunch) gives hunch::core, hunch::hunch, hunch::gguf, hunch::cpu.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(HUNCH_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/hunch")
+
+set(hunch_targets hunch_core)
+foreach(target hunch hunch_gguf hunch_transformer hunch_cpu)
+  if(TARGET ${target})
+    list(APPEND hunch_targets ${target})
+  endif()
+endforeach()
+install(TARGETS ${hunch_targets} EXPORT hunch-targets FILE_SET HEADERS)
+install(EXPORT hunch-targets NAMESPACE hunch:: DESTINATION "${HUNCH_CMAKE_DIR}")
+
+file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/hunch-config.cmake" @ONLY CONTENT [[
+include(CMakeFindDependencyMacro)
+if(@range-v3_FOUND@)
+  find_dependency(range-v3)
+endif()
+if(@HUNCH_GGUF@)
+  find_dependency(PkgConfig)
+  pkg_check_modules(HUNCH_PCRE2 REQUIRED IMPORTED_TARGET GLOBAL libpcre2-8)
+endif()
+if(@HUNCH_CPU@)
+  find_dependency(Threads)
+endif()
+include("${CMAKE_CURRENT_LIST_DIR}/hunch-targets.cmake")
+]])
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/hunch-config-version.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/hunch-config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/hunch-config-version.cmake"
+        DESTINATION "${HUNCH_CMAKE_DIR}")

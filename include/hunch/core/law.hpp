@@ -1,0 +1,33 @@
+// The law that siblings of a draft tree were drawn from: what decides which verifier is exact for them.
+#pragma once
+
+namespace hunch {
+
+/// A set of sibling laws. A drafter declares those that its trees may carry (`static constexpr laws sibling_laws`), a
+/// verifier those that it is exact for; a pair that would be biased does not compile.
+struct laws {
+  unsigned bits = 0;
+
+  [[nodiscard]] constexpr bool contains(laws other) const noexcept { return (other.bits & ~bits) == 0; }
+  [[nodiscard]] friend constexpr laws operator|(laws a, laws b) noexcept { return {a.bits | b.bits}; }
+  [[nodiscard]] friend constexpr bool operator==(laws, laws) = default;
+};
+
+/// Chosen, not drawn: no q row. Tested as if q were 1.
+inline constexpr laws deterministic{1};
+/// One after another from q(parent) without the siblings before; a chain is the case of one child.
+inline constexpr laws without_replacement{2};
+/// With the noise of the target's own draw at that position: the draft equals the target's token as often as their
+/// laws allow. Only `match` is exact for it.
+inline constexpr laws coupled{4};
+
+/// A drafter that says nothing keeps the contract of draft_tree: drawn where it leaves a q row, chosen where not.
+template <class D>
+[[nodiscard]] constexpr laws laws_of() noexcept {
+  if constexpr (requires { D::sibling_laws; })
+    return D::sibling_laws;
+  else
+    return deterministic | without_replacement;
+}
+
+}  // namespace hunch

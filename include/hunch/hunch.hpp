@@ -1,0 +1,5 @@
+// The whole library.
+#pragma once
+
+#include <hunch/core.hpp>
+#include <hunch/ranges.hpp>
