@@ -1,0 +1,237 @@
+#include <hunch/cpu/backend.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <hunch/core/error.hpp>
+#include <hunch/transformer/graph.hpp>
+
+#include "dispatch.hpp"
+#include "ops.hpp"
+#include "packed.hpp"
+#include "pool.hpp"
+#include "sequence_state.hpp"
+
+namespace hunch::cpu {
+namespace detail {
+namespace {
+
+constexpr std::size_t prefill_rows = 64;  // rows that share one reading of the weights
+
+// Turns tensors into the forms of this backend and counts their bytes.
+struct weight_maker {
+  pool& threads;
+  std::size_t bytes = 0;
+
+  [[nodiscard]] row_table table(const gguf::tensor& t) const { return table_of(t); }
+  [[nodiscard]] float_vector vector(const gguf::tensor& t) const { return vector_of(t); }
+  [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) {
+    packed_matrix m = pack(t, threads);
+    bytes += m.data.size();
+    return m;
+  }
+};
+
+}  // namespace
+
+struct model {
+  model(const gguf::file& from, const options& with)
+      : file{from},
+        config{gguf::read_config(file)},
+        context{with.context == 0 ? config.context_length : with.context},
+        threads{with.threads},
+        kernels{kernels_for(with.kernels)},
+        maker{threads},
+        weights{transformer::load_weights<row_table, packed_matrix, float_vector>(file, config, maker)},
+        graph{config, weights},
+        ops{config, kernels, threads} {
+    if (config.head_dim % 16 != 0)
+      raise("cpu: '" + file.name() + "': heads of " + std::to_string(config.head_dim) +
+            " values are not supported; a multiple of 16 is");
+  }
+
+  void check_tokens(std::span<const token> tokens) const {
+    for (const token t : tokens)
+      if (t < 0 || static_cast<std::size_t>(t) >= config.vocab)
+        raise("cpu: token " + std::to_string(t) + " is outside the vocabulary of " + std::to_string(config.vocab) +
+              "; use the tokenizer of this model");
+  }
+
+  // Adds the tree's fresh nodes to the sequence and to the rows of the pass.
+  void take(sequence_state& s, const tree_view& tree, layer_mask mask) {
+    check_tokens(tree.tokens);
+    if (!mask.empty() && mask.size() != config.layers)
+      raise("cpu: a layer mask of " + std::to_string(mask.size()) + " entries for " + std::to_string(config.layers) +
+            " layers; give one entry a layer");
+    if (s.slots.pending() != 0 && !std::equal(mask.begin(), mask.end(), s.mask.begin(), s.mask.end()))
+      raise("cpu: the pending nodes were run with another layer mask; roll them back with commit({}) first");
+    s.slots.append(tree);
+    s.mask.assign(mask.begin(), mask.end());
+  }
+
+  void add_rows(sequence_state& s, std::size_t first, std::span<const token> tokens) {
+    for (std::size_t n = first; n < s.slots.pending(); ++n) {
+      const auto id = static_cast<node_id>(n);
+      rows.push_back({&s, tokens[n], s.slots.slot(id), s.slots.visible(id), n});
+    }
+  }
+
+  // Space for logits and hidden states of the nodes from `first` on; adds the rows of logits.
+  void add_outputs(sequence_state& s, std::size_t first) {
+    const std::size_t fresh = s.slots.pending() - first;
+    s.logits.need(fresh * config.vocab);
+    s.hidden.need(s.slots.pending() * config.width, first * config.width);
+    s.hidden_rows = s.slots.pending();
+    for (std::size_t r = 0; r < fresh; ++r) logits.push_back(s.logits.data() + r * config.vocab);
+  }
+
+  void run(const transformer::pass& p) {
+    if (rows.empty()) return;
+    ops.begin(rows, logits);
+    graph.run(ops, p);
+  }
+
+  // An empty mask and one that skips nothing mean the same.
+  static layer_mask normal(layer_mask mask) noexcept {
+    const bool nothing = std::all_of(mask.begin(), mask.end(), [](skip s) { return s == skip::none; });
+    return nothing ? layer_mask{} : mask;
+  }
+
+  gguf::file file;
+  gguf::model_config config;
+  std::size_t context;
+  pool threads;
+  const kernel_table& kernels;
+  weight_maker maker;
+  cpu_ops::weights weights;
+  transformer::graph<cpu_ops> graph;
+  cpu_ops ops;
+  std::vector<pass_row> rows;
+  std::vector<float*> logits;
+};
+
+}  // namespace detail
+
+using detail::model;
+using detail::sequence_state;
+
+sequence::sequence(std::unique_ptr<sequence_state> state) : state_{std::move(state)} {}
+sequence::sequence(sequence&&) noexcept = default;
+sequence& sequence::operator=(sequence&&) noexcept = default;
+sequence::~sequence() = default;
+std::size_t sequence::kept() const noexcept { return state_->slots.kept(); }
+std::size_t sequence::pending() const noexcept { return state_->slots.pending(); }
+
+backend::backend(const gguf::file& from, const options& with) : model_{std::make_unique<model>(from, with)} {}
+backend::backend(backend&&) noexcept = default;
+backend& backend::operator=(backend&&) noexcept = default;
+backend::~backend() = default;
+
+std::size_t backend::vocab_size() const noexcept { return model_->config.vocab; }
+std::size_t backend::layer_count() const noexcept { return model_->config.layers; }
+const gguf::model_config& backend::config() const noexcept { return model_->config; }
+unsigned backend::threads() const noexcept { return model_->threads.size(); }
+const char* backend::kernels() const noexcept { return model_->kernels.name; }
+std::size_t backend::context() const noexcept { return model_->context; }
+memory_use backend::memory() const noexcept {
+  const gguf::model_config& c = model_->config;
+  return {model_->maker.bytes, c.layers * c.kv_dim() * 2 * sizeof(float)};
+}
+
+sequence backend::open() {
+  return sequence{std::make_unique<sequence_state>(model_->config, model_->context)};
+}
+
+std::size_t backend::room(const sequence& s) const noexcept { return s.state_->slots.room(); }
+
+void backend::prefill(sequence& s, std::span<const token> tokens) {
+  sequence_state& state = *s.state_;
+  model_->check_tokens(tokens);
+  if (state.slots.pending() != 0)
+    raise("cpu: " + std::to_string(state.slots.pending()) + " nodes are pending; commit before prefill");
+  if (tokens.size() > state.slots.room())
+    raise("cpu: " + std::to_string(tokens.size()) + " tokens do not fit, there is room for " +
+          std::to_string(state.slots.room()) + "; ask room() before a pass, or use a larger context");
+  state.hidden_rows = 0;
+  while (!tokens.empty()) {
+    const std::size_t count = std::min(detail::prefill_rows, tokens.size());
+    state.slots.append_chain(count);
+    model_->rows.clear();
+    model_->logits.clear();
+    model_->add_rows(state, 0, tokens.first(count));
+    model_->run({.mask = {}, .head = false});
+    state.slots.commit_chain();
+    tokens = tokens.subspan(count);
+  }
+}
+
+matrix_view backend::forward(sequence& s, tree_view tree) { return forward(s, tree, {}); }
+
+matrix_view backend::forward(sequence& s, tree_view tree, layer_mask mask) {
+  sequence_state& state = *s.state_;
+  mask = model::normal(mask);
+  model_->take(state, tree, mask);
+  model_->rows.clear();
+  model_->logits.clear();
+  model_->add_rows(state, tree.first, tree.tokens);
+  model_->add_outputs(state, tree.first);
+  model_->run({.mask = mask, .head = true});
+  return {state.logits.data(), tree.fresh(), model_->config.vocab};
+}
+
+logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
+  if (work.empty()) return {};
+  for (std::size_t i = 0; i < work.size(); ++i) {  // all or nothing: undo what was taken when an entry is refused
+    try {
+      for (std::size_t j = 0; j < i; ++j)
+        if (work[j].sequence == work[i].sequence) raise("cpu: a sequence is twice in a batch; give each one entry");
+      model_->take(*work[i].sequence->state_, work[i].tree, {});
+    } catch (...) {
+      for (std::size_t j = 0; j < i; ++j) work[j].sequence->state_->slots.retract(work[j].tree.first);
+      throw;
+    }
+  }
+  model_->rows.clear();
+  model_->logits.clear();
+  for (const auto& entry : work) {
+    model_->add_rows(*entry.sequence->state_, entry.tree.first, entry.tree.tokens);
+    model_->add_outputs(*entry.sequence->state_, entry.tree.first);
+  }
+  model_->run({.mask = {}, .head = true});
+  auto& rows = work.front().sequence->state_->batch_rows;
+  rows.assign(model_->logits.begin(), model_->logits.end());
+  return {rows, model_->config.vocab};
+}
+
+void backend::commit(sequence& s, std::span<const node_id> path) {
+  sequence_state& state = *s.state_;
+  if (!path.empty() && !state.mask.empty())
+    raise("cpu: nodes that were run without some layers cannot be committed; roll them back with commit({})");
+  state.carry_out(state.slots.commit(path));
+  state.mask.clear();
+}
+
+void backend::rewind(sequence& s, std::size_t n) {
+  s.state_->slots.rewind(n);
+  s.state_->mask.clear();
+}
+
+sequence backend::fork(const sequence& s) {
+  const sequence_state& from = *s.state_;
+  HUNCH_EXPECTS(from.slots.pending() == 0, "commit before fork");
+  sequence copy = open();
+  copy.state_->slots.append_chain(from.slots.kept());
+  copy.state_->slots.commit_chain();
+  copy.state_->copy_kept_from(from);
+  return copy;
+}
+
+std::span<const float> backend::hidden(const sequence& s, node_id n) const {
+  HUNCH_EXPECTS(n < s.state_->hidden_rows, "the last pass of this sequence had no such node");
+  const std::size_t width = model_->config.width;
+  return {s.state_->hidden.data() + n * width, width};
+}
+
+}  // namespace hunch::cpu

@@ -1,0 +1,82 @@
+// Sixteen lanes as one 512-bit register. Included by lanes.hpp inside the namespace of the instruction set.
+
+struct f32x16 {
+  __m512 v;
+};
+struct i32x16 {
+  __m512i v;
+};
+struct u8x64 {
+  __m512i v;
+};
+
+inline constexpr std::size_t tile_rows = 8;
+inline constexpr std::size_t head_tile = 4;
+inline constexpr std::size_t value_tile = 4;
+
+inline f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, f32x16 v) { _mm512_storeu_ps(p, v.v); }
+inline f32x16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
+inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline f32x16 mul(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline f32x16 add(f32x16 a, f32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline f32x16 max(f32x16 a, f32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline f32x16 negated(f32x16 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+
+inline float sum_of(f32x16 v) {
+  const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v.v), _mm512_extractf32x8_ps(v.v, 1));
+  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(c, _mm_shuffle_ps(c, c, 1)));
+}
+inline float max_of(f32x16 v) {
+  const __m256 a = _mm256_max_ps(_mm512_castps512_ps256(v.v), _mm512_extractf32x8_ps(v.v, 1));
+  const __m128 b = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  const __m128 c = _mm_max_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_max_ss(c, _mm_shuffle_ps(c, c, 1)));
+}
+inline f32x16 load_halves(const unsigned char* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+
+inline i32x16 broadcast_int(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline f32x16 to_float(i32x16 v) { return {_mm512_cvtepi32_ps(v.v)}; }
+inline i32x16 add(i32x16 a, i32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline i32x16 mul(i32x16 a, i32x16 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+inline __m128i load_128(const unsigned char* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline i32x16 load_u8(const unsigned char* p) { return {_mm512_cvtepu8_epi32(load_128(p))}; }
+inline i32x16 load_i8(const unsigned char* p) { return {_mm512_cvtepi8_epi32(load_128(p))}; }
+
+inline u8x64 load_bytes(const unsigned char* p) { return {_mm512_loadu_si512(p)}; }
+inline u8x64 low_nibbles(u8x64 v) { return {_mm512_and_si512(v.v, _mm512_set1_epi8(15))}; }
+inline u8x64 high_nibbles(u8x64 v) {
+  return {_mm512_and_si512(_mm512_srli_epi16(v.v, 4), _mm512_set1_epi8(15))};
+}
+template <int Shift>
+inline u8x64 two_bits_up(u8x64 v) {
+  constexpr int left = Shift <= 4 ? 4 - Shift : 0;
+  constexpr int right = Shift <= 4 ? 0 : Shift - 4;
+  const __m512i moved = _mm512_srli_epi16(_mm512_slli_epi16(v.v, left), right);
+  return {_mm512_and_si512(moved, _mm512_set1_epi8(0x30))};
+}
+inline u8x64 either(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline u8x64 add_fifth_bits(u8x64 v, const unsigned char* mask) {
+  unsigned long long bits;
+  __builtin_memcpy(&bits, mask, 8);
+  return {_mm512_mask_add_epi8(v.v, bits, v.v, _mm512_set1_epi8(16))};
+}
+
+template <class T>
+inline __m512i four_bytes(const T* p) {
+  int x;
+  __builtin_memcpy(&x, p, 4);
+  return _mm512_set1_epi32(x);
+}
+inline i32x16 dot4(i32x16 acc, u8x64 w, const signed char* a) {
+  return {_mm512_dpbusd_epi32(acc.v, w.v, four_bytes(a))};
+}
+inline i32x16 dot4_wide(i32x16 acc, u8x64 w, const signed char* a) { return dot4(acc, w, a); }
+inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
+  const __m512i wide = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  return {_mm512_dpwssd_epi32(acc.v, wide, four_bytes(a))};
+}

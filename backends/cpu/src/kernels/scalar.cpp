@@ -1,0 +1,3 @@
+// Kernels for scalar.
+#define HUNCH_ISA scalar
+#include "kernels.hpp"

@@ -1,0 +1,127 @@
+// The kernels of the CPU backend as a table of functions, one table for each instruction set.
+//
+// All tables give the same bits: integer sums are exact, and every float operation happens in one written-down order.
+// docs of the arithmetic: backends/cpu/README.md. The scalar table is the specification.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hunch::cpu {
+
+/// How a packed matrix is stored. Packing is lossless: the numbers are those of the file, in another order.
+enum class format : std::uint8_t { f32, q4_1, q5_0, q8_0, q4_k, q6_k };
+inline constexpr std::size_t format_count = 6;
+
+/// How activations are quantised for a format: not at all, or int8 with one scale for 32 or for 256 values.
+enum class activation_kind : std::uint8_t { f32, int8_32, int8_256 };
+
+[[nodiscard]] constexpr activation_kind activations_of(format f) noexcept {
+  if (f == format::f32) return activation_kind::f32;
+  return f == format::q4_k || f == format::q6_k ? activation_kind::int8_256 : activation_kind::int8_32;
+}
+
+/// Outputs that one strip of a packed matrix holds; the lanes of a kernel.
+inline constexpr std::size_t strip_outputs = 16;
+/// Values that one block of a format holds, and the bytes of a block of 16 outputs.
+[[nodiscard]] constexpr std::size_t block_values(format f) noexcept {
+  if (f == format::f32) return 1;
+  return f == format::q4_k || f == format::q6_k ? 256 : 32;
+}
+[[nodiscard]] constexpr std::size_t strip_block_bytes(format f) noexcept {
+  switch (f) {
+    case format::f32: return 64;
+    case format::q4_1: return 256 + 32 + 32;             // nibbles, d, m
+    case format::q5_0: return 256 + 64 + 32;             // nibbles, fifth bits, d
+    case format::q8_0: return 512 + 32;                  // bytes + 128, d
+    case format::q4_k: return 2048 + 128 + 128 + 64;     // nibbles, scales, minimum scales, d, dmin
+    case format::q6_k: return 2048 + 1024 + 256 + 32;    // nibbles, upper two bits, scales, d
+  }
+  return 0;
+}
+
+/// Rows of activations in the forms that matrix products read. Which pointers are set follows from the kind.
+struct activation_rows {
+  const float* f32 = nullptr;             // [rows, inputs]
+  const signed char* q = nullptr;         // [rows, inputs]; -127..127
+  const float* scale = nullptr;           // [rows, blocks]
+  const float* scaled_sum = nullptr;      // [rows, blocks of 32]; scale * sum of q
+  const std::int32_t* sum = nullptr;      // [rows, blocks of 32]; sum of q
+  const std::int32_t* offset = nullptr;   // [rows, blocks of 16]; -32 * sum of q
+  const std::int16_t* sum_256 = nullptr;  // [rows, blocks of 32]; sum of q
+};
+
+/// Where quantise_32 and quantise_256 put one row.
+struct quantised_row {
+  signed char* q;
+  float* scale;
+  float* scaled_sum;
+  std::int32_t* sum;
+  std::int32_t* offset;
+  std::int16_t* sum_256;
+};
+
+/// Outputs [first, last) of a product, in strips.
+struct product {
+  format kind;
+  const unsigned char* weights;  // [strips, blocks, strip_block_bytes]
+  const float* bias;             // [outputs] or null
+  std::size_t inputs;
+  std::size_t outputs;
+  activation_rows in;
+  std::size_t rows;
+  float* const* out;          // [rows] rows of outputs
+  std::size_t first_strip;
+  std::size_t last_strip;
+};
+
+/// One row's attention for query heads that share a key-value head.
+///
+/// Keys are visited in logical order: indices [first, count), where index i lies in slot i below `run` and in
+/// tail[i - run] from there on.
+struct attention {
+  const float* q;     // [heads, head_dim]
+  const float* k;     // [slot, head_dim] of this layer and key-value head
+  const float* v;     // [slot, head_dim]
+  float* out;         // [heads, head_dim]
+  float* scores;      // scratch [heads, (count - first) rounded up to 16]
+  const std::uint32_t* tail;
+  std::size_t heads;
+  std::size_t head_dim;  // a multiple of 16
+  std::size_t first;
+  std::size_t count;
+  std::size_t run;
+  float scale;
+};
+
+struct kernel_table {
+  const char* name;
+  void (*quantise_32)(const float* x, std::size_t n, const quantised_row& out);
+  void (*quantise_256)(const float* x, std::size_t n, const quantised_row& out);
+  void (*multiply[format_count])(const product& p);
+  void (*attend)(const attention& a);
+  /// y = x / rms(x) * w over n values; y may be x.
+  void (*rms_norm)(const float* x, const float* w, std::size_t n, float eps, float* y);
+  /// Rotates the heads of one row; cos and sin are [head_dim / 2].
+  void (*rotate_pairs)(float* x, std::size_t heads, std::size_t head_dim, const float* cos, const float* sin);
+  void (*rotate_halves)(float* x, std::size_t heads, std::size_t head_dim, const float* cos, const float* sin);
+  /// gate = silu(gate) * up, and gate = gelu_tanh(gate) * up.
+  void (*silu_gate)(float* gate, const float* up, std::size_t n);
+  void (*gelu_gate)(float* gate, const float* up, std::size_t n);
+  /// x += y.
+  void (*add)(float* x, const float* y, std::size_t n);
+};
+
+namespace scalar {
+extern const kernel_table table;
+}
+#if defined(HUNCH_CPU_X86)
+namespace avx2 {
+extern const kernel_table table;
+}
+namespace avx512 {
+extern const kernel_table table;
+}
+#endif
+
+}  // namespace hunch::cpu

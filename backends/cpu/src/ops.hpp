@@ -1,0 +1,105 @@
+// The operations of the graph on the processor.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include <hunch/gguf/config.hpp>
+#include <hunch/transformer/weights.hpp>
+
+#include "kernels/table.hpp"
+#include "memory.hpp"
+#include "packed.hpp"
+#include "pool.hpp"
+#include "sequence_state.hpp"
+
+namespace hunch::cpu {
+
+/// One row of a pass.
+struct pass_row {
+  detail::sequence_state* sequence;
+  token id;
+  std::size_t slot;
+  transformer::kv_slots::view visible;
+  std::size_t node;  // in its sequence's tree
+};
+
+/// Values of the rows of a pass: [rows, width].
+struct row_buffer {
+  std::size_t width = 0;
+  buffer<float> memory;
+  std::vector<float*> rows;
+
+  void need(std::size_t count);
+};
+
+class cpu_ops {
+ public:
+  using weights = transformer::model_weights<row_table, packed_matrix, float_vector>;
+  using layer = transformer::layer_weights<packed_matrix, float_vector>;
+  struct row_buffers {
+    row_buffer x, h, q, k, v, att, out, gate, up;
+  };
+  struct target {
+    const packed_matrix* matrix;
+    const float_vector* bias;
+    row_buffer* out;
+  };
+
+  cpu_ops(const gguf::model_config& config, const kernel_table& kernels, pool& threads);
+
+  /// Sets the rows of the next pass; `logits` [rows] is where their logits go, empty without a head.
+  void begin(std::span<const pass_row> rows, std::span<float* const> logits);
+
+  [[nodiscard]] row_buffers& buffers() noexcept { return buffers_; }
+  void embed(const row_table& table, float scale, row_buffer& out);
+  void rms_norm(row_buffer& in, const float_vector& weight, std::size_t width, float eps, row_buffer& out);
+  void multiply(const row_buffer& in, std::initializer_list<target> targets);
+  void rotate(row_buffer& x, std::size_t heads, std::size_t index);
+  void store(std::size_t index, const row_buffer& k, const row_buffer& v);
+  void attend(std::size_t index, const row_buffer& q, std::size_t window, row_buffer& out);
+  void gate(gguf::activation kind, row_buffer& gate, const row_buffer& up);
+  void add(row_buffer& x, const row_buffer& y);
+  void hidden(const row_buffer& h);
+  void head(const packed_matrix& matrix, const row_buffer& h);
+
+ private:
+  /// Quantised rows of one kind.
+  struct quantised {
+    buffer<signed char> q;
+    buffer<float> scale;
+    buffer<float> scaled_sum;
+    buffer<std::int32_t> sum;
+    buffer<std::int32_t> offset;
+    buffer<std::int16_t> sum_256;
+  };
+  /// Rotations of every row for one base.
+  struct rotation {
+    std::vector<double> frequency;  // [head_dim / 2]
+    buffer<float> cos;              // [rows, head_dim / 2]
+    buffer<float> sin;
+  };
+
+  template <class F>
+  void each_row(std::size_t cost, F&& f);
+  void fill(rotation& r);
+  void quantise(activation_kind kind, const row_buffer& in);
+  [[nodiscard]] activation_rows quantised_rows(activation_kind kind, const row_buffer& in) const;
+  void run_products(std::span<product> products);
+
+  const gguf::model_config& c_;
+  const kernel_table& kernels_;
+  pool& threads_;
+  std::span<const pass_row> rows_;
+  std::span<float* const> logits_;
+  row_buffers buffers_;
+  quantised by_32_;
+  quantised by_256_;
+  rotation global_;
+  rotation local_;
+  buffer<float> scores_;  // [threads, heads of a group, keys]
+};
+
+}  // namespace hunch::cpu
