@@ -69,7 +69,8 @@ class gguf_writer {
 
   /// Adds a tensor; `shape` in GGUF order (contiguous first). Offsets follow from the sizes and the alignment.
   gguf_writer& tensor(std::string_view name, gguf::tensor_type type, std::vector<std::uint64_t> shape, bytes data) {
-    entries_.push_back({std::string(name), static_cast<std::uint32_t>(type), std::move(shape), std::move(data), {}, false});
+    entries_.push_back(
+        {std::string(name), static_cast<std::uint32_t>(type), std::move(shape), std::move(data), {}, false});
     return *this;
   }
   /// A tensor of F32.

@@ -1,10 +1,9 @@
 #include "bpe.hpp"
 
 #include <bit>
+#include <hunch/core/error.hpp>
 #include <string>
 #include <unordered_map>
-
-#include <hunch/core/error.hpp>
 
 #include "merge_queue.hpp"
 
@@ -47,7 +46,7 @@ class symbol_names {
  public:
   explicit symbol_names(const vocabulary& vocab) : vocab_{vocab} {}
   std::int32_t of(std::string_view text) {
-    if (const token* id = vocab_.find(text)) return *id;
+    if (const token id = vocab_.find(text); id != no_token) return id;
     const auto next = static_cast<std::int32_t>(vocab_.size() + made_.size());
     return made_.try_emplace(std::string(text), next).first->second;
   }
@@ -60,10 +59,11 @@ class symbol_names {
 }  // namespace
 
 bpe::bpe(const file& from, const vocabulary& vocab)
-    : vocab_{vocab}, words_{pre_of(from)}, merges_{from.keys().find("tokenizer.ggml.merges") == nullptr
-                                                       ? 0
-                                                       : static_cast<std::size_t>(
-                                                             from.keys().find("tokenizer.ggml.merges")->count)} {
+    : vocab_{vocab},
+      words_{pre_of(from)},
+      merges_{from.keys().find("tokenizer.ggml.merges") == nullptr
+                  ? 0
+                  : static_cast<std::size_t>(from.keys().find("tokenizer.ggml.merges")->count)} {
   symbol_names names{vocab};
   for (std::size_t b = 0; b < 256; ++b) symbol_of_byte_[b] = names.of(byte_alphabet()[b]);
   std::int32_t rank = 0;

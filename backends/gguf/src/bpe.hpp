@@ -4,10 +4,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <hunch/gguf/file.hpp>
 #include <string_view>
 #include <vector>
-
-#include <hunch/gguf/file.hpp>
 
 #include "pretokenizer.hpp"
 #include "vocabulary.hpp"

@@ -7,9 +7,7 @@ namespace hunch::gguf {
 namespace {
 
 // Bytes that print as themselves in Latin-1 stand for themselves; the others follow from U+0100 on, in order.
-constexpr bool prints(unsigned b) noexcept {
-  return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-}
+constexpr bool prints(unsigned b) noexcept { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; }
 
 std::array<std::string, 256> make_alphabet() {
   std::array<std::string, 256> out;

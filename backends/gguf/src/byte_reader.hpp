@@ -5,11 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <hunch/core/error.hpp>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 
@@ -65,8 +64,8 @@ class byte_reader {
     const auto n = number<std::uint64_t>(what);
     if (n > left() / least) {
       offset_ -= sizeof n;
-      fail(std::string(what) + " is " + std::to_string(n) + ", more than the " +
-               std::to_string(left() - sizeof n) + " bytes behind it can hold",
+      fail(std::string(what) + " is " + std::to_string(n) + ", more than the " + std::to_string(left() - sizeof n) +
+               " bytes behind it can hold",
            "the file is truncated or damaged: get it again and compare its size or checksum");
     }
     return n;

@@ -1,10 +1,8 @@
-#include <hunch/gguf/chat.hpp>
-
 #include <algorithm>
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/chat.hpp>
 #include <string_view>
 #include <vector>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 namespace {
@@ -79,7 +77,8 @@ std::string render_chatml(std::span<const chat_message> messages, const std::opt
 std::string render_gemma(std::span<const chat_message> messages) {
   std::string before;
   if (messages[0].role == "system") {
-    before = messages[0].content + "\n\n";
+    before = trimmed(messages[0].content);
+    if (!before.empty()) before += "\n\n";
     messages = messages.subspan(1);
     if (messages.empty()) throw error("gguf: a chat in Gemma's format needs a user's message after the system's");
   }

@@ -1,10 +1,8 @@
-#include <hunch/gguf/config.hpp>
-
 #include <cmath>
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/config.hpp>
 #include <limits>
 #include <string>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 namespace {
@@ -72,8 +70,8 @@ void read_shape(const file& from, const config_reader& in, model_config& c) {
     in.refuse(std::to_string(c.kv_heads) + " key-value heads do not divide " + std::to_string(c.heads) + " heads",
               convert_again);
   if (!from.keys().contains(in.key("attention.key_length")) && c.width % c.heads != 0)
-    in.refuse(std::to_string(c.heads) + " heads do not divide a width of " + std::to_string(c.width) +
-                  " and " + in.key("attention.key_length") + " is missing",
+    in.refuse(std::to_string(c.heads) + " heads do not divide a width of " + std::to_string(c.width) + " and " +
+                  in.key("attention.key_length") + " is missing",
               convert_again);
   c.head_dim = in.count("attention.key_length", c.width / c.heads);
   if (const auto values = in.count("attention.value_length", c.head_dim); values != c.head_dim)
@@ -143,9 +141,12 @@ void read_gemma3(const config_reader& in, model_config& c) {
 
 std::string_view name_of(architecture arch) noexcept {
   switch (arch) {
-    case architecture::llama: return "llama";
-    case architecture::qwen2: return "qwen2";
-    case architecture::gemma3: return "gemma3";
+    case architecture::llama:
+      return "llama";
+    case architecture::qwen2:
+      return "qwen2";
+    case architecture::gemma3:
+      return "gemma3";
   }
   return "unknown";
 }

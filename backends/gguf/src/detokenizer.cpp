@@ -1,5 +1,4 @@
 #include <hunch/gguf/detokenizer.hpp>
-
 #include <utility>
 
 #include "utf8.hpp"

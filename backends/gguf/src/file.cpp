@@ -1,10 +1,9 @@
-#include <hunch/gguf/file.hpp>
-
 #include <bit>
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/file.hpp>
 #include <limits>
 
 #include "byte_reader.hpp"
-#include <hunch/core/error.hpp>
 #include "mapping.hpp"
 
 namespace hunch::gguf {
@@ -48,8 +47,7 @@ value_type read_value_type(byte_reader& in, const std::string& what) {
 
 void check_bools(const byte_reader& in, std::span<const std::byte> bytes, const std::string& what) {
   for (const auto b : bytes)
-    if (b > std::byte{1})
-      in.fail_at(in.offset() - bytes.size(), what + " has a bool that is neither 0 nor 1", damaged);
+    if (b > std::byte{1}) in.fail_at(in.offset() - bytes.size(), what + " has a bool that is neither 0 nor 1", damaged);
 }
 
 void read_array(byte_reader& in, metadata_entry& e, const std::string& what) {
@@ -131,7 +129,8 @@ tensor_entry read_tensor(byte_reader& in) {
   if (t.name.empty()) in.fail_at(t.at, "a tensor has no name", damaged);
   const auto dims = in.number<std::uint32_t>("number of dimensions");
   if (dims == 0 || dims > most_dims)
-    in.fail_at(t.at, "tensor '" + std::string(t.name) + "' has " + std::to_string(dims) + " dimensions, 1 to 4 are possible",
+    in.fail_at(t.at,
+               "tensor '" + std::string(t.name) + "' has " + std::to_string(dims) + " dimensions, 1 to 4 are possible",
                damaged);
   for (std::uint32_t i = 0; i < dims; ++i) t.shape.push_back(in.number<std::uint64_t>("dimension"));
   t.type = static_cast<tensor_type>(in.number<std::uint32_t>("tensor type"));

@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <hunch/core/error.hpp>
 #include <string>
 #include <system_error>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch::gguf {
 namespace {

@@ -3,12 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <hunch/core/types.hpp>
 #include <limits>
 #include <queue>
 #include <string_view>
 #include <vector>
-
-#include <hunch/core/types.hpp>
 
 namespace hunch::gguf {
 
@@ -17,8 +16,8 @@ inline constexpr std::uint32_t no_symbol = std::numeric_limits<std::uint32_t>::m
 /// A stretch of the text that is one symbol so far; dead once its left neighbour has swallowed it.
 struct symbol {
   std::string_view text;
-  std::int32_t id;      // of the tokenizer at hand
-  std::uint32_t prev;   // no_symbol at the ends
+  std::int32_t id;     // of the tokenizer at hand
+  std::uint32_t prev;  // no_symbol at the ends
   std::uint32_t next;
   bool dead;
 };

@@ -6,19 +6,32 @@ namespace hunch::gguf {
 
 std::string_view name_of(value_type type) noexcept {
   switch (type) {
-    case value_type::u8: return "uint8";
-    case value_type::i8: return "int8";
-    case value_type::u16: return "uint16";
-    case value_type::i16: return "int16";
-    case value_type::u32: return "uint32";
-    case value_type::i32: return "int32";
-    case value_type::f32: return "float32";
-    case value_type::boolean: return "bool";
-    case value_type::string: return "string";
-    case value_type::array: return "array";
-    case value_type::u64: return "uint64";
-    case value_type::i64: return "int64";
-    case value_type::f64: return "float64";
+    case value_type::u8:
+      return "uint8";
+    case value_type::i8:
+      return "int8";
+    case value_type::u16:
+      return "uint16";
+    case value_type::i16:
+      return "int16";
+    case value_type::u32:
+      return "uint32";
+    case value_type::i32:
+      return "int32";
+    case value_type::f32:
+      return "float32";
+    case value_type::boolean:
+      return "bool";
+    case value_type::string:
+      return "string";
+    case value_type::array:
+      return "array";
+    case value_type::u64:
+      return "uint64";
+    case value_type::i64:
+      return "int64";
+    case value_type::f64:
+      return "float64";
   }
   return "unknown";
 }
@@ -27,17 +40,22 @@ std::size_t size_of(value_type type) noexcept {
   switch (type) {
     case value_type::u8:
     case value_type::i8:
-    case value_type::boolean: return 1;
+    case value_type::boolean:
+      return 1;
     case value_type::u16:
-    case value_type::i16: return 2;
+    case value_type::i16:
+      return 2;
     case value_type::u32:
     case value_type::i32:
-    case value_type::f32: return 4;
+    case value_type::f32:
+      return 4;
     case value_type::u64:
     case value_type::i64:
-    case value_type::f64: return 8;
+    case value_type::f64:
+      return 8;
     case value_type::string:
-    case value_type::array: return 0;
+    case value_type::array:
+      return 0;
   }
   return 0;
 }
@@ -91,15 +109,32 @@ whole from_signed(const metadata_entry& e) {
 bool read_whole(const metadata_entry& e, whole& out) {
   const std::byte* p = e.bytes.data();
   switch (e.type) {
-    case value_type::u8: out = {false, load<std::uint8_t>(p)}; return true;
-    case value_type::u16: out = {false, load<std::uint16_t>(p)}; return true;
-    case value_type::u32: out = {false, load<std::uint32_t>(p)}; return true;
-    case value_type::u64: out = {false, load<std::uint64_t>(p)}; return true;
-    case value_type::i8: out = from_signed<std::int8_t>(e); return true;
-    case value_type::i16: out = from_signed<std::int16_t>(e); return true;
-    case value_type::i32: out = from_signed<std::int32_t>(e); return true;
-    case value_type::i64: out = from_signed<std::int64_t>(e); return true;
-    default: return false;
+    case value_type::u8:
+      out = {false, load<std::uint8_t>(p)};
+      return true;
+    case value_type::u16:
+      out = {false, load<std::uint16_t>(p)};
+      return true;
+    case value_type::u32:
+      out = {false, load<std::uint32_t>(p)};
+      return true;
+    case value_type::u64:
+      out = {false, load<std::uint64_t>(p)};
+      return true;
+    case value_type::i8:
+      out = from_signed<std::int8_t>(e);
+      return true;
+    case value_type::i16:
+      out = from_signed<std::int16_t>(e);
+      return true;
+    case value_type::i32:
+      out = from_signed<std::int32_t>(e);
+      return true;
+    case value_type::i64:
+      out = from_signed<std::int64_t>(e);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -3,10 +3,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8  // PCRE2's header asks for it
 #include <pcre2.h>
 
+#include <hunch/core/error.hpp>
 #include <limits>
 #include <new>
-
-#include <hunch/core/error.hpp>
 
 #include "utf8.hpp"
 
@@ -57,14 +56,14 @@ pretokenizer::pretokenizer(std::string_view name) {
   pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                                        PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &at, nullptr);
   if (compiled == nullptr)
-    throw error("gguf: PCRE2 cannot compile the pattern of pre-tokenizer '" + std::string(name) + "': " +
-                message_of(code) + "; it needs PCRE2 with Unicode support");
+    throw error("gguf: PCRE2 cannot compile the pattern of pre-tokenizer '" + std::string(name) +
+                "': " + message_of(code) + "; it needs PCRE2 with Unicode support");
   code_ = std::shared_ptr<void>(compiled, [](void* p) { pcre2_code_free(static_cast<pcre2_code*>(p)); });
   (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);  // without a JIT the interpreter gives the same words
   pcre2_match_context* limits = pcre2_match_context_create(nullptr);
   if (limits == nullptr) throw std::bad_alloc();
-  limits_ = std::shared_ptr<void>(
-      limits, [](void* p) { pcre2_match_context_free(static_cast<pcre2_match_context*>(p)); });
+  limits_ =
+      std::shared_ptr<void>(limits, [](void* p) { pcre2_match_context_free(static_cast<pcre2_match_context*>(p)); });
   // The patterns backtrack over one run of white space at most; the default limit is below a run of some MB.
   pcre2_set_match_limit(limits, std::numeric_limits<std::uint32_t>::max());
 }
@@ -77,9 +76,9 @@ pretokenizer::cursor::cursor(const pretokenizer& over) : over_{over} {
 
 std::size_t pretokenizer::cursor::next(std::string_view text) {
   auto* match = static_cast<pcre2_match_data*>(match_.get());
-  const int found = pcre2_match(static_cast<const pcre2_code*>(over_.code_.get()),
-                                reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, PCRE2_NO_UTF_CHECK, match,
-                                static_cast<pcre2_match_context*>(over_.limits_.get()));
+  const int found =
+      pcre2_match(static_cast<const pcre2_code*>(over_.code_.get()), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                  text.size(), 0, PCRE2_NO_UTF_CHECK, match, static_cast<pcre2_match_context*>(over_.limits_.get()));
   if (found >= 0) return pcre2_get_ovector_pointer(match)[1];
   if (found != PCRE2_ERROR_NOMATCH) throw error("gguf: PCRE2 failed on a text: " + message_of(found));
   return utf8_at(text).length;  // the patterns match every character, so this is for patterns to come

@@ -54,20 +54,20 @@ void special_tokens::split(std::string_view text, bool parse_special, std::vecto
       if (!group.first[byte_at(text, at)] || group.length > text.size() - at) continue;
       // What is taken belongs to tokens at least as long, so that an overlap shows at one of the two ends.
       if (taken[at] || taken[at + group.length - 1]) continue;
-      const token* id = vocab_.find(text.substr(at, group.length));
-      if (id == nullptr || !is_special(vocab_.kind(*id), parse_special)) continue;
-      found.push_back({at, group.length, *id});
+      const token id = vocab_.find(text.substr(at, group.length));
+      if (id == no_token || !is_special(vocab_.kind(id), parse_special)) continue;
+      found.push_back({at, group.length, id});
       const auto begin = taken.begin() + static_cast<std::ptrdiff_t>(at);
       std::fill(begin, begin + static_cast<std::ptrdiff_t>(group.length), true);
     }
   std::sort(found.begin(), found.end(), [](const match& a, const match& b) { return a.at < b.at; });
   std::size_t done = 0;
   for (const auto& m : found) {
-    if (m.at > done) out.push_back({text.substr(done, m.at - done), -1});
+    if (m.at > done) out.push_back({text.substr(done, m.at - done), no_token});
     out.push_back({text.substr(m.at, m.length), m.id});
     done = m.at + m.length;
   }
-  if (done < text.size()) out.push_back({text.substr(done), -1});
+  if (done < text.size()) out.push_back({text.substr(done), no_token});
 }
 
 }  // namespace hunch::gguf

@@ -10,10 +10,10 @@
 
 namespace hunch::gguf {
 
-/// A stretch of text: a special token, or plain text (id < 0).
+/// A stretch of text: a special token, or plain text (no_token).
 struct fragment {
   std::string_view text;
-  token id = -1;
+  token id = no_token;
 };
 
 class special_tokens {
@@ -34,9 +34,9 @@ class special_tokens {
   [[nodiscard]] std::vector<std::size_t> candidates(std::string_view text) const;
 
   const vocabulary& vocab_;
-  std::vector<length_group> groups_;                    // longest first
-  std::array<std::array<bool, 256>, 256> second_{};     // [first byte, second byte] of tokens of two bytes or more
-  std::array<bool, 256> single_{};                      // tokens of one byte
+  std::vector<length_group> groups_;                 // longest first
+  std::array<std::array<bool, 256>, 256> second_{};  // [first byte, second byte] of tokens of two bytes or more
+  std::array<bool, 256> single_{};                   // tokens of one byte
 };
 
 }  // namespace hunch::gguf

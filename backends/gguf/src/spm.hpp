@@ -3,10 +3,9 @@
 
 #include <array>
 #include <cstddef>
+#include <hunch/gguf/file.hpp>
 #include <string_view>
 #include <vector>
-
-#include <hunch/gguf/file.hpp>
 
 #include "vocabulary.hpp"
 
@@ -22,8 +21,8 @@ class spm {
 
  private:
   const vocabulary& vocab_;
-  std::size_t longest_ = 0;                   // bytes of the longest text that merges can reach
-  std::array<token, 256> token_of_byte_{};    // "<0x0A>", or the byte itself, or the unknown token
+  std::size_t longest_ = 0;                 // bytes of the longest text that merges can reach
+  std::array<token, 256> token_of_byte_{};  // "<0x0A>", or the byte itself, or the unknown token
 };
 
 }  // namespace hunch::gguf

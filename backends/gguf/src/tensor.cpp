@@ -1,8 +1,6 @@
-#include <hunch/gguf/tensor.hpp>
-
 #include <array>
-
 #include <hunch/core/error.hpp>
+#include <hunch/gguf/tensor.hpp>
 
 namespace hunch::gguf {
 namespace {
@@ -50,15 +48,24 @@ constexpr std::array<row, 32> table{{
 
 constexpr std::string_view withdrawn_name(std::uint32_t number) noexcept {
   switch (number) {
-    case 4: return "Q4_2";
-    case 5: return "Q4_3";
-    case 31: return "Q4_0_4_4";
-    case 32: return "Q4_0_4_8";
-    case 33: return "Q4_0_8_8";
-    case 36: return "IQ4_NL_4_4";
-    case 37: return "IQ4_NL_4_8";
-    case 38: return "IQ4_NL_8_8";
-    default: return {};
+    case 4:
+      return "Q4_2";
+    case 5:
+      return "Q4_3";
+    case 31:
+      return "Q4_0_4_4";
+    case 32:
+      return "Q4_0_4_8";
+    case 33:
+      return "Q4_0_8_8";
+    case 36:
+      return "IQ4_NL_4_4";
+    case 37:
+      return "IQ4_NL_4_8";
+    case 38:
+      return "IQ4_NL_8_8";
+    default:
+      return {};
   }
 }
 

@@ -1,11 +1,9 @@
-#include <hunch/gguf/tokenizer.hpp>
-
 #include <algorithm>
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/tokenizer.hpp>
 #include <memory>
 #include <string>
 #include <variant>
-
-#include <hunch/core/error.hpp>
 
 #include "bpe.hpp"
 #include "special_tokens.hpp"
@@ -52,13 +50,13 @@ std::vector<token> tokenizer::encode(std::string_view text, encode_options optio
   if (options.add_special && vocab.add_bos) out.push_back(*vocab.bos);
   bool after_special = true;  // the start of the text counts as one
   for (const auto& f : fragments) {
-    if (f.id >= 0)
+    if (f.id != no_token)
       out.push_back(f.id);
     else if (const auto* b = std::get_if<bpe>(&state_->model))
       b->encode(f.text, out);
     else
       std::get<spm>(state_->model).encode(f.text, vocab.add_space_prefix && after_special, out);
-    after_special = f.id >= 0;
+    after_special = f.id != no_token;
   }
   if (options.add_special && vocab.add_eos) out.push_back(*vocab.eos);
   return out;
@@ -89,8 +87,8 @@ token_kind tokenizer::kind_of(token id) const {
 }
 
 std::optional<token> tokenizer::find(std::string_view text) const {
-  const token* id = state_->vocab.find(text);
-  return id == nullptr ? std::nullopt : std::optional<token>(*id);
+  const token id = state_->vocab.find(text);
+  return id == no_token ? std::nullopt : std::optional<token>(id);
 }
 
 tokenizer_kind tokenizer::kind() const noexcept { return state_->vocab.model; }

@@ -1,10 +1,8 @@
 #include "vocabulary.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <set>
-
 #include <hunch/core/error.hpp>
+#include <limits>
 
 namespace hunch::gguf {
 namespace {
@@ -39,7 +37,10 @@ std::string unescape_spaces(std::string_view text) {
 std::optional<char> byte_of(std::string_view text) {
   if (text.size() != 6 || text.substr(0, 3) != "<0x" || text[5] != '>') return std::nullopt;
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
   const int high = digit(text[3]);
   const int low = digit(text[4]);
@@ -49,19 +50,38 @@ std::optional<char> byte_of(std::string_view text) {
 
 // Texts that end an answer wherever they are tokens. Files name one or two of them; models use several.
 constexpr std::string_view ends_by_text[] = {
-    "<|eot_id|>",    "<|im_end|>", "<|end|>", "<|return|>", "<|call|>",  "<|flush|>", "<|calls|>",
-    "<end_of_turn>", "<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>",     "_<EOT>",    "[EOT]",
-    "[EOS]",         "<|end_of_text|>", "<end_of_utterance>", "<eos>",   "<turn|>",   "<|tool_response>",
-    "<\xEF\xBD\x9C" "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>", "[e~[",
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
+    "<\xEF\xBD\x9C"
+    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    "[e~[",
 };
 // Texts of fill-in-the-middle tokens; the first group also ends an answer (padding, next file, next repository).
 constexpr std::string_view fim_ends_by_text[] = {
-    "<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]", "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>",
-    "<reponame>", "<|file_sep|>",
+    "<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",        "<|fim_repo|>",
+    "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>",
 };
 constexpr std::string_view fim_by_text[] = {
-    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<PRE>", "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>",
-    "<SUF>", "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<MID>",
+    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>",   "<PRE>",        "<|fim_suffix|>", "<fim-suffix>",
+    "<fim_suffix>",   "<SUF>",        "<|fim_middle|>", "<fim-middle>", "<fim_middle>",   "<MID>",
 };
 
 }  // namespace
@@ -105,8 +125,9 @@ void vocabulary::read_tokens(const file& from) {
     pool_ += t;
     texts_.push_back(std::string_view(pool_).substr(start));
     const auto id = static_cast<token>(texts_.size() - 1);
-    if (!t.empty() && !index_.try_emplace(texts_.back(), id).second)
-      refuse(from, "token " + std::to_string(id) + " has the text of token " + std::to_string(index_.at(t)) + ", '" +
+    if (t.empty()) continue;
+    if (const auto other = index_.add(id, texts_); other != no_token)
+      refuse(from, "token " + std::to_string(id) + " has the text of token " + std::to_string(other) + ", '" +
                        std::string(t) + "'");
   }
 }
@@ -136,10 +157,10 @@ void vocabulary::read_special_ids(const file& from) {
 // Converters often leave these tokens as plain text; they are control tokens whatever the file says.
 void vocabulary::mark_by_text() {
   const auto mark = [&](std::string_view text, bool ends) {
-    const token* id = find(text);
-    if (id == nullptr) return;
-    kinds_[index(*id)] = token_kind::control;
-    if (ends) end_of_generation.push_back(*id);
+    const token id = find(text);
+    if (id == no_token) return;
+    kinds_[index(id)] = token_kind::control;
+    if (ends) end_of_generation.push_back(id);
   };
   for (const auto t : ends_by_text) mark(t, true);
   for (const auto t : fim_ends_by_text) mark(t, true);
@@ -157,7 +178,9 @@ void vocabulary::make_pieces() {
     switch (kinds_[i]) {
       case token_kind::unknown:
       case token_kind::control:
-      case token_kind::user_defined: pieces_.push_back(text); break;
+      case token_kind::user_defined:
+        pieces_.push_back(text);
+        break;
       case token_kind::byte: {
         const auto b = byte_of(text);
         pieces_.push_back(b ? keep(std::string(1, *b)) : text);
@@ -172,7 +195,9 @@ void vocabulary::make_pieces() {
         }
         break;
       case token_kind::unused:
-      case token_kind::undefined: pieces_.emplace_back(); break;
+      case token_kind::undefined:
+        pieces_.emplace_back();
+        break;
     }
   }
 }

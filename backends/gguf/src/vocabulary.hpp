@@ -5,13 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <hunch/gguf/tokenizer.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include <hunch/gguf/tokenizer.hpp>
+#include "text_index.hpp"
 
 namespace hunch::gguf {
 
@@ -29,10 +29,8 @@ class vocabulary {
   [[nodiscard]] float score(token id) const noexcept { return scores_.empty() ? 0 : scores_[index(id)]; }
   [[nodiscard]] bool has_scores() const noexcept { return !scores_.empty(); }
   [[nodiscard]] bool contains(token id) const noexcept { return id >= 0 && index(id) < texts_.size(); }
-  [[nodiscard]] const token* find(std::string_view text) const noexcept {
-    const auto it = index_.find(text);
-    return it == index_.end() ? nullptr : &it->second;
-  }
+  /// The token of that text, or no_token.
+  [[nodiscard]] token find(std::string_view text) const noexcept { return index_.find(text, texts_); }
 
   tokenizer_kind model;
   std::optional<token> bos;
@@ -51,13 +49,13 @@ class vocabulary {
   void make_pieces();
   std::string_view keep(std::string text);
 
-  std::string pool_;               // texts of all tokens, one after the other
-  std::deque<std::string> made_;   // pieces that differ from the text
+  std::string pool_;              // texts of all tokens, one after the other
+  std::deque<std::string> made_;  // pieces that differ from the text
   std::vector<std::string_view> texts_;
   std::vector<std::string_view> pieces_;
   std::vector<token_kind> kinds_;
   std::vector<float> scores_;
-  std::unordered_map<std::string_view, token> index_;
+  text_index index_;
 };
 
 /// The alphabet of byte-level BPE: each byte as a printable character, in UTF-8.

@@ -1,11 +1,10 @@
 // Conversations as the text that a model was trained on.
 #pragma once
 
+#include <hunch/gguf/file.hpp>
 #include <optional>
 #include <span>
 #include <string>
-
-#include <hunch/gguf/file.hpp>
 
 namespace hunch::gguf {
 
@@ -32,7 +31,8 @@ class chat_format {
   /// The conversation, and the start of the assistant's answer when `add_generation_prompt`.
   ///
   /// ChatML: a default system message is put first where the template has one and the first message is none.
-  /// Gemma: a system message goes before the first user's text; roles must take turns, contents are trimmed.
+  /// Gemma: a system message that is not empty goes before the first user's text; user and assistant must take
+  /// turns; contents are trimmed.
   /// Throws hunch::error on no messages, on unknown roles and on turns out of order.
   [[nodiscard]] std::string render(std::span<const chat_message> messages, bool add_generation_prompt) const;
 

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <string_view>
-
 #include <hunch/gguf/file.hpp>
+#include <string_view>
 
 namespace hunch::gguf {
 

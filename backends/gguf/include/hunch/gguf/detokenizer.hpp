@@ -1,10 +1,9 @@
 // Text of a stream of tokens, in whole characters.
 #pragma once
 
+#include <hunch/gguf/tokenizer.hpp>
 #include <string>
 #include <string_view>
-
-#include <hunch/gguf/tokenizer.hpp>
 
 namespace hunch::gguf {
 

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <hunch/gguf/metadata.hpp>
+#include <hunch/gguf/tensor.hpp>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,9 +12,6 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include <hunch/gguf/metadata.hpp>
-#include <hunch/gguf/tensor.hpp>
 
 namespace hunch::gguf {
 

@@ -3,15 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <hunch/core/types.hpp>
+#include <hunch/gguf/file.hpp>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <hunch/core/types.hpp>
-#include <hunch/gguf/file.hpp>
 
 namespace hunch::gguf {
 
