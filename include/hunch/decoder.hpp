@@ -25,7 +25,7 @@ template <class R>
 struct basic_request {
   R random{};                                                        ///< philox{seed}
   std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most tokens to add to the text
-  std::vector<token> end_of_text;  ///< the first of these ends the text; it is emitted
+  std::vector<token> end_of_text{};  ///< the first of these ends the text; it is emitted
 };
 using request = basic_request<philox>;
 

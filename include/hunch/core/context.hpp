@@ -14,11 +14,11 @@ namespace hunch {
 /// One round as its parts see it. `text` is all there is: drafters are functions of it.
 template <class R>
 struct basic_context {
-  std::span<const token> text;         ///< whole text, never empty; text.back() is the root
-  std::size_t budget = 1;              ///< most nodes that the target takes in this round, root included
-  std::uint32_t max_depth = 0;         ///< deepest node that can still be emitted
-  std::span<const token> end_of_text;  ///< tokens that end a text; drafting past one is wasted
-  std::uint64_t run = 0;               ///< equal non-zero runs: the text has only grown since; 0: nothing is known
+  std::span<const token> text{};         ///< whole text, never empty; text.back() is the root
+  std::size_t budget = 1;                ///< most nodes that the target takes in this round, root included
+  std::uint32_t max_depth = 0;           ///< deepest node that can still be emitted
+  std::span<const token> end_of_text{};  ///< tokens that end a text; drafting past one is wasted
+  std::uint64_t run = 0;                 ///< equal non-zero runs: the text has only grown since; 0: nothing is known
   R random{};
 
   /// Absolute position of a node's token.
