@@ -58,17 +58,14 @@ class symbol_names {
 
 }  // namespace
 
-bpe::bpe(const file& from, const vocabulary& vocab)
-    : vocab_{vocab},
-      words_{pre_of(from)},
-      merges_{from.keys().find("tokenizer.ggml.merges") == nullptr
-                  ? 0
-                  : static_cast<std::size_t>(from.keys().find("tokenizer.ggml.merges")->count)} {
+bpe::bpe(const file& from, const vocabulary& vocab) : vocab_{vocab}, words_{pre_of(from)} {
   symbol_names names{vocab};
   for (std::size_t b = 0; b < 256; ++b) symbol_of_byte_[b] = names.of(byte_alphabet()[b]);
+  const auto pairs = from.require<std::vector<std::string_view>>("tokenizer.ggml.merges");
+  merges_ = pair_table{pairs.size()};
   std::int32_t rank = 0;
   std::string merged;
-  for (const auto pair : from.require<std::vector<std::string_view>>("tokenizer.ggml.merges")) {
+  for (const auto pair : pairs) {
     const auto space = pair.find(' ', 1);
     if (space == std::string_view::npos || space + 1 == pair.size())
       throw error("gguf: '" + from.name() + "': merge " + std::to_string(rank) + ", '" + std::string(pair) +

@@ -47,7 +47,7 @@ class bpe {
   // Symbols are tokens; those from vocab.size() on are merges whose text is no token, and bytes without one.
   const vocabulary& vocab_;
   pretokenizer words_;
-  pair_table merges_;
+  pair_table merges_{0};
   std::array<std::int32_t, 256> symbol_of_byte_{};
 };
 

@@ -51,6 +51,9 @@ class tokenizer {
   /// Bytes that belong to no valid UTF-8 character are read as U+FFFD, one for each byte. Bytes for which a
   /// byte-level vocabulary has no token are left out, as the models' training did. Special tokens are matched before
   /// anything else, longest first. Throws hunch::error for texts above 1 GiB only.
+  ///
+  /// What is a letter or a digit is up to PCRE2's Unicode tables. With version 10.42 (Unicode 14) words around the
+  /// 5,010 letters, digits and marks of Unicode 15 are cut differently from llama.cpp; all other characters agree.
   /// Cost: O(n log n) in the worst case (one endless word), near linear on text.
   [[nodiscard]] std::vector<token> encode(std::string_view text, encode_options options = {}) const;
 
