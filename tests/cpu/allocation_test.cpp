@@ -1,0 +1,52 @@
+// Passes of a warm backend allocate nothing.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "passes.hpp"
+#include "support/catch.hpp"
+#include "tiny_model.hpp"
+
+namespace {
+std::atomic<std::size_t> allocations{0};
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
+  throw std::bad_alloc{};
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+using namespace hunch;
+using namespace hunch::test;
+
+TEST_CASE("cpu: a pass, commit and rewind allocate nothing once warm", "[cpu]") {
+  tiny_model m{shape_of("gemma3", gguf::tensor_type::q5_0)};
+  cpu::backend b{m.file(), {.threads = 2}};
+  const auto text = random_tokens(80, b.vocab_size(), 1);
+  const auto tree = random_tree(16, b.vocab_size(), 2);
+  const auto path = path_to(tree, 15);
+  auto s = b.open();
+  auto other = b.open();
+  const std::vector<skip> mask{skip::both, skip::none, skip::mlp};
+  const std::vector<batch_entry<cpu::sequence>> work{{&s, tree.view()}, {&other, tree.view()}};
+  const auto round = [&] {
+    b.rewind(s, 0);
+    b.rewind(other, 0);
+    b.prefill(s, text);
+    b.forward(s, tree.view());
+    b.commit(s, path);
+    b.forward(s, tree.view(), mask);
+    b.commit(s, {});
+    b.forward(std::span<const batch_entry<cpu::sequence>>(work));
+    b.commit(s, path);
+    b.commit(other, {});
+  };
+  round();
+  const std::size_t before = allocations;
+  for (int i = 0; i < 5; ++i) round();
+  CHECK(allocations - before == 0);
+}

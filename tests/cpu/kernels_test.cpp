@@ -1,0 +1,190 @@
+// Matrix products: every instruction set and every number of rows give the bits of the scalar kernels.
+#include <array>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "dequantised.hpp"
+#include "dispatch.hpp"
+#include "noise.hpp"
+#include "packed.hpp"
+#include "passes.hpp"
+#include "support/catch.hpp"
+
+using namespace hunch;
+using namespace hunch::test;
+using gguf::tensor_type;
+
+namespace {
+
+constexpr std::size_t max_rows = 64;
+constexpr std::size_t inputs = 512;
+constexpr std::size_t outputs = 44;  // two strips and twelve outputs of a third
+
+constexpr std::array all_types{tensor_type::f32,  tensor_type::q4_1, tensor_type::q5_0,
+                               tensor_type::q8_0, tensor_type::q4_k, tensor_type::q6_k};
+
+std::vector<const cpu::kernel_table*> all_tables() {
+  std::vector<const cpu::kernel_table*> out;
+  for (const auto which : {cpu::isa::scalar, cpu::isa::avx2, cpu::isa::avx512})
+    if (cpu::available(which)) out.push_back(&cpu::kernels_for(which));
+  return out;
+}
+
+// Activations with an outlier, a row of zeros and a block of zeros.
+std::vector<float> activations(std::uint64_t seed) {
+  noise from{seed};
+  auto x = from.floats(max_rows * inputs, -2, 2);
+  x[5 * inputs + 7] = 150;
+  for (std::size_t i = 0; i < inputs; ++i) x[3 * inputs + i] = 0;
+  for (std::size_t i = 0; i < 256; ++i) x[9 * inputs + i] = 0;
+  return x;
+}
+
+// Rows in the forms that products read.
+struct quantised_rows {
+  std::vector<float> x;
+  std::vector<signed char> q;
+  std::vector<float> scale, scaled_sum;
+  std::vector<std::int32_t> sum, offset;
+  std::vector<std::int16_t> sum_256;
+  std::size_t block = 0;
+
+  quantised_rows(const cpu::kernel_table& with, cpu::activation_kind kind, std::vector<float> values)
+      : x{std::move(values)},
+        q(x.size()),
+        scale(x.size() / 32),
+        scaled_sum(x.size() / 32),
+        sum(x.size() / 32),
+        offset(x.size() / 16),
+        sum_256(x.size() / 32),
+        block{kind == cpu::activation_kind::int8_256 ? 256u : 32u} {
+    if (kind == cpu::activation_kind::f32) return;
+    const auto quantise = block == 256 ? with.quantise_256 : with.quantise_32;
+    for (std::size_t r = 0; r < x.size() / inputs; ++r)
+      quantise(x.data() + r * inputs, inputs,
+               {q.data() + r * inputs, scale.data() + r * (inputs / block), scaled_sum.data() + r * (inputs / 32),
+                sum.data() + r * (inputs / 32), offset.data() + r * (inputs / 16), sum_256.data() + r * (inputs / 32)});
+  }
+
+  [[nodiscard]] cpu::activation_rows from(std::size_t r) const {
+    return {x.data() + r * inputs,
+            q.data() + r * inputs,
+            scale.data() + r * (inputs / block),
+            scaled_sum.data() + r * (inputs / 32),
+            sum.data() + r * (inputs / 32),
+            offset.data() + r * (inputs / 16),
+            sum_256.data() + r * (inputs / 32)};
+  }
+};
+
+struct matrix {
+  std::vector<std::byte> data;
+  cpu::packed_matrix packed;
+};
+
+matrix random_matrix(tensor_type type, std::uint64_t seed) {
+  noise from{seed};
+  matrix m;
+  m.data = random_weights(from, type, inputs, outputs);
+  gguf::tensor t;
+  t.name = "test";
+  t.type = type;
+  t.shape = {inputs, outputs};
+  t.data = m.data;
+  cpu::pool one{1};
+  m.packed = cpu::pack(t, one);
+  return m;
+}
+
+// Rows [first, first + count) in one call.
+std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const quantised_rows& in, std::size_t first,
+                          std::size_t count, const float* bias = nullptr) {
+  std::vector<row> out(count, row(outputs + 1, -77.0F));
+  std::vector<float*> pointers;
+  for (auto& r : out) pointers.push_back(r.data());
+  with.multiply[static_cast<std::size_t>(m.packed.kind)](
+      {.kind = m.packed.kind,
+       .weights = reinterpret_cast<const unsigned char*>(m.packed.data.data()),
+       .bias = bias,
+       .inputs = inputs,
+       .outputs = outputs,
+       .in = in.from(first),
+       .rows = count,
+       .out = pointers.data(),
+       .first_strip = 0,
+       .last_strip = m.packed.strips()});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("kernels: a row alone and in any batch of 1 to 64 has the bits of the scalar kernels", "[kernels]") {
+  for (const auto type : all_types) {
+    const matrix m = random_matrix(type, 11);
+    const auto& scalar = cpu::kernels_for(cpu::isa::scalar);
+    const quantised_rows in{scalar, cpu::activations_of(m.packed.kind), activations(12)};
+    std::vector<row> alone;
+    for (std::size_t r = 0; r < max_rows; ++r) alone.push_back(multiply(scalar, m, in, r, 1)[0]);
+    for (const auto* table : all_tables()) {
+      INFO(gguf::traits_of(type).name << " " << table->name);
+      for (std::size_t n = 1; n <= max_rows; ++n) {
+        const std::size_t first = (n * 7) % (max_rows - n + 1);
+        const auto batch = multiply(*table, m, in, first, n);
+        const std::vector<row> expected(alone.begin() + static_cast<std::ptrdiff_t>(first),
+                                        alone.begin() + static_cast<std::ptrdiff_t>(first + n));
+        CAPTURE(n, first);
+        REQUIRE(same_bits(batch, expected));
+      }
+    }
+  }
+}
+
+TEST_CASE("kernels: outputs beyond the last are not written", "[kernels]") {
+  for (const auto type : all_types) {
+    const matrix m = random_matrix(type, 21);
+    for (const auto* table : all_tables()) {
+      const quantised_rows in{*table, cpu::activations_of(m.packed.kind), activations(22)};
+      CHECK(multiply(*table, m, in, 0, 1)[0][outputs] == -77.0F);
+    }
+  }
+}
+
+TEST_CASE("kernels: a bias is added after the product", "[kernels]") {
+  noise from{31};
+  const auto bias = from.floats(outputs);
+  const matrix m = random_matrix(tensor_type::q4_1, 32);
+  for (const auto* table : all_tables()) {
+    const quantised_rows in{*table, cpu::activations_of(m.packed.kind), activations(33)};
+    const row without = multiply(*table, m, in, 0, 1)[0];
+    const row with = multiply(*table, m, in, 0, 1, bias.data())[0];
+    for (std::size_t o = 0; o < outputs; ++o) CHECK(with[o] == without[o] + bias[o]);
+  }
+}
+
+// The only error left is that of float sums: a few roundings for each of at most `inputs` terms.
+TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 of the sum of magnitudes", "[kernels]") {
+  for (const auto type : all_types) {
+    const matrix m = random_matrix(type, 41);
+    const auto weights = dequantised(type, m.data);
+    const auto& scalar = cpu::kernels_for(cpu::isa::scalar);
+    const quantised_rows in{scalar, cpu::activations_of(m.packed.kind), activations(42)};
+    const bool exact = type == tensor_type::f32;
+    INFO(gguf::traits_of(type).name);
+    for (std::size_t r = 0; r < 8; ++r) {
+      const row got = multiply(scalar, m, in, r, 1)[0];
+      for (std::size_t o = 0; o < outputs; ++o) {
+        double sum = 0;
+        double magnitude = 0;
+        for (std::size_t i = 0; i < inputs; ++i) {
+          const std::size_t at = r * inputs + i;
+          const double a = exact ? static_cast<double>(in.x[at])
+                                 : in.q[at] * static_cast<double>(in.scale[at / in.block]);
+          sum += weights[o * inputs + i] * a;
+          magnitude += std::abs(weights[o * inputs + i] * a);
+        }
+        REQUIRE(std::abs(static_cast<double>(got[o]) - sum) <= 2e-6 * magnitude);
+      }
+    }
+  }
+}
