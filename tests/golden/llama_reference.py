@@ -9,12 +9,13 @@ import llama_cpp as ll
 import numpy as np
 
 FLASH_ATTENTION_OFF = 0
+TYPE_F32 = 0  # of ggml_type
 
 
 class Reference:
     """One GGUF file. With `vocab_only` only the tokenizer is loaded."""
 
-    def __init__(self, path, vocab_only=False, context=1024, threads=2):
+    def __init__(self, path, vocab_only=False, context=1024, threads=2, kv_float32=False):
         ll.llama_backend_init()
         params = ll.llama_model_default_params()
         params.vocab_only = vocab_only
@@ -33,6 +34,8 @@ class Reference:
             params.n_batch = params.n_ubatch = 512
             params.n_threads = params.n_threads_batch = threads
             params.flash_attn_type = FLASH_ATTENTION_OFF
+            if kv_float32:
+                params.type_k = params.type_v = TYPE_F32
             self.context = ll.llama_init_from_model(self.model, params)
 
     def close(self):

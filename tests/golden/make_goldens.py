@@ -8,7 +8,7 @@
 --models           the model cache (default: the one that examples/get_model.sh fills); absent models are skipped
 --perplexity-tool  llama.cpp's llama-perplexity; its own figure is then recorded beside ours
 --float32-models   folder with NAME-f32.gguf: the same weights unpacked by `llama-quantize --allow-requantize … F32`;
-                   their perplexity is recorded too: it shows what 8-bit activations alone change
+                   their figures are recorded too: no activation is rounded to 8 bits there, so they are much sharper
 
 README.md says what each file holds.
 """
@@ -163,7 +163,25 @@ def greedy(ref, prompt):
     return steps, rows
 
 
-def make_greedy(name, ref):
+def float32_reference(name, args):
+    """The same weights unpacked, activations and KV cache in float32; none if the file is not there."""
+    path = args.float32_models and args.float32_models / FILES[name].replace(".gguf", "-f32.gguf")
+    return Reference(path, kv_float32=True) if path and path.exists() else None
+
+
+def add_float32(exact, cases, logits):
+    """Margins and rows at the same positions of the same texts (fed in one batch), without rounded activations."""
+    for case in cases:
+        exact.clear()
+        prompt = case["prompt_ids"]
+        rows = exact.decode(prompt + case["ids"][:-1], 0, all_rows=True)[len(prompt) - 1:]
+        pairs = zip(rows, case["ids"], case["second"])
+        case["margin_float32"] = [round(float(row[first]) - float(row[second]), 4) for row, first, second in pairs]
+        if case["name"] == logits["case"]:
+            logits["rows_float32"] = [row_summary(rows[r["after"] - len(prompt)], r["after"]) for r in logits["rows"]]
+
+
+def make_greedy(name, ref, args):
     raw = [(n, "raw", t) for n, t in RAW_PROMPTS]
     chat = [(n, "chatml", t) for n, t in CHAT_PROMPTS] if name != "gemma" else []
     prompts = (raw + chat)[:8] if name == "gemma" else raw[:4] + chat
@@ -180,6 +198,10 @@ def make_greedy(name, ref):
         if not logits:
             positions = [0, len(rows) // 2, len(rows) - 1]
             logits = {"case": label, "rows": [row_summary(rows[p], len(prompt) + p) for p in positions]}
+    exact = float32_reference(name, args)
+    if exact:
+        add_float32(exact, cases, logits)
+        exact.close()
     head = {
         "model": FILES[name],
         "reference": REFERENCE,
@@ -236,9 +258,8 @@ def make_perplexity(name, ref, args):
     }
     if args.perplexity_tool:
         row["tool"] = tool_figure(args.perplexity_tool, args.models / FILES[name])
-    wide = args.float32_models and args.float32_models / FILES[name].replace(".gguf", "-f32.gguf")
-    if wide and wide.exists():
-        exact = Reference(wide, context=WINDOW)
+    exact = float32_reference(name, args)
+    if exact:
         row["perplexity_float32"] = perplexity(exact, text)[3]
         exact.close()
     return row
@@ -277,7 +298,7 @@ def main():
         if "chat" in parts:
             make_chat(name, ref)
         if "greedy" in parts:
-            make_greedy(name, ref)
+            make_greedy(name, ref, args)
         if "perplexity" in parts:
             measured.append(make_perplexity(name, ref, args))
         ref.close()

@@ -20,7 +20,8 @@ def chatml(system, user):
 # (name, text): ChatML; special tokens are parsed
 CHAT_PROMPTS = [
     ("chat_question", chatml("You are a helpful assistant.", "Why is the sky blue?")),
-    ("chat_code", chatml("You write short, correct code.", "Write a C++ function that reverses a std::string in place.")),
+    ("chat_code", chatml("You write short, correct code.",
+                         "Write a C++ function that reverses a std::string in place.")),
     ("chat_rewrite", chatml("You are a helpful assistant.",
                             "Repeat this sentence three times: The tide comes in twice a day, and twice it goes out.")),
     ("chat_list", chatml("You are a helpful assistant.", "Name five things to pack for a day at the beach.")),
@@ -46,7 +47,8 @@ CONVERSATIONS = [
         turn("assistant", "Hi."),
         turn("user", "Bye!"),
     ]),
-    ("edges_of_content", [turn("user", "\n  two  spaces\n\n"), turn("assistant", " ok \n"), turn("user", "é 世界\n")]),
+    ("edges_of_content", [turn("user", "\n  two  spaces\n\n"), turn("assistant", " ok \n"),
+                          turn("user", "é 世界\n")]),
     ("empty_system", [turn("system", ""), turn("user", "Hello!")]),
     ("empty_content", [turn("user", "")]),
 ]
