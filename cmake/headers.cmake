@@ -23,8 +23,11 @@ set(HUNCH_CORE_HEADERS
   include/hunch/drafters/prompt_lookup.hpp
   include/hunch/sampling/row.hpp
   include/hunch/sampling/warp.hpp
+  include/hunch/testing/backend_laws.hpp
   include/hunch/testing/branching.hpp
+  include/hunch/testing/drafter_laws.hpp
   include/hunch/testing/exact_law.hpp
+  include/hunch/testing/laws.hpp
   include/hunch/testing/toy_backend.hpp
   include/hunch/trace/stats.hpp
   include/hunch/verifiers/match.hpp
