@@ -80,6 +80,7 @@ struct quantised_rows {
 
 struct matrix {
   std::vector<std::byte> data;
+  cpu::weight_arena arena{0};
   cpu::packed_matrix packed;
 };
 
@@ -93,7 +94,8 @@ matrix random_matrix(tensor_type type, std::uint64_t seed) {
   t.shape = {inputs, outputs};
   t.data = m.data;
   cpu::pool one{1};
-  m.packed = cpu::pack(t, one);
+  m.arena = cpu::weight_arena{cpu::packed_bytes(t)};
+  m.packed = cpu::pack(t, m.arena, one);
   return m;
 }
 
@@ -105,7 +107,7 @@ std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const 
   for (auto& r : out) pointers.push_back(r.data());
   with.multiply[static_cast<std::size_t>(m.packed.kind)](
       {.kind = m.packed.kind,
-       .weights = reinterpret_cast<const unsigned char*>(m.packed.data.data()),
+       .weights = reinterpret_cast<const unsigned char*>(m.packed.data),
        .bias = bias,
        .inputs = inputs,
        .outputs = outputs,

@@ -20,18 +20,23 @@ namespace {
 
 constexpr std::size_t prefill_rows = 64;  // rows that share one reading of the weights
 
-// Turns tensors into the forms of this backend and counts their bytes.
+// Upper bound of the bytes of all packed matrices: any tensor may be one, and the embedding may be the head as well.
+std::size_t arena_bytes(const gguf::file& from) {
+  std::size_t bytes = 0;
+  for (const auto& t : from.tensors())
+    if (t.shape.size() == 2) bytes += packed_bytes(t);
+  if (const gguf::tensor* embedding = from.find("token_embd.weight")) bytes += packed_bytes(*embedding);
+  return bytes;
+}
+
+// Turns tensors into the forms of this backend.
 struct weight_maker {
   pool& threads;
-  std::size_t bytes = 0;
+  weight_arena arena;
 
   [[nodiscard]] row_table table(const gguf::tensor& t) const { return table_of(t); }
   [[nodiscard]] float_vector vector(const gguf::tensor& t) const { return vector_of(t); }
-  [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) {
-    packed_matrix m = pack(t, threads);
-    bytes += m.data.size();
-    return m;
-  }
+  [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) { return pack(t, arena, threads); }
 };
 
 }  // namespace
@@ -43,7 +48,7 @@ struct model {
         context{with.context == 0 ? config.context_length : with.context},
         threads{with.threads},
         kernels{kernels_for(with.kernels)},
-        maker{threads},
+        maker{threads, weight_arena{arena_bytes(file)}},
         weights{transformer::load_weights<row_table, packed_matrix, float_vector>(file, config, maker)},
         graph{config, weights},
         ops{config, kernels, threads} {
@@ -137,7 +142,7 @@ const char* backend::kernels() const noexcept { return model_->kernels.name; }
 std::size_t backend::context() const noexcept { return model_->context; }
 memory_use backend::memory() const noexcept {
   const gguf::model_config& c = model_->config;
-  return {model_->maker.bytes, c.layers * c.kv_dim() * 2 * sizeof(float)};
+  return {model_->maker.arena.used(), c.layers * c.kv_dim() * 2 * sizeof(float)};
 }
 
 sequence backend::open() {

@@ -44,8 +44,8 @@ void cpu_ops::each_row(std::size_t cost, F&& f) {
     for (std::size_t r = 0; r < n; ++r) f(r);
     return;
   }
-  threads_.run([&](unsigned part, unsigned parts) {
-    for (std::size_t r = n * part / parts; r < n * (part + 1) / parts; ++r) f(r);
+  threads_.share(n, [&](unsigned, std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r) f(r);
   });
 }
 
@@ -127,9 +127,7 @@ activation_rows cpu_ops::quantised_rows(activation_kind kind, const row_buffer& 
 void cpu_ops::run_products(std::span<product> products) {
   std::size_t strips = 0;
   for (const product& p : products) strips += p.last_strip;
-  threads_.run([&](unsigned part, unsigned parts) {
-    const std::size_t first = strips * part / parts;
-    const std::size_t last = strips * (part + 1) / parts;
+  threads_.share(strips, [&](unsigned, std::size_t first, std::size_t last) {
     std::size_t before = 0;
     for (const product& p : products) {
       product mine = p;
@@ -149,7 +147,7 @@ void cpu_ops::multiply(const row_buffer& in, std::initializer_list<target> targe
     const activation_kind kind = activations_of(t.matrix->kind);
     if (!std::exchange(done[static_cast<std::size_t>(kind)], true)) quantise(kind, in);
     products[count++] = {.kind = t.matrix->kind,
-                         .weights = reinterpret_cast<const unsigned char*>(t.matrix->data.data()),
+                         .weights = reinterpret_cast<const unsigned char*>(t.matrix->data),
                          .bias = t.bias == nullptr ? nullptr : t.bias->data,
                          .inputs = t.matrix->inputs,
                          .outputs = t.matrix->outputs,
@@ -166,7 +164,7 @@ void cpu_ops::head(const packed_matrix& matrix, const row_buffer& h) {
   const activation_kind kind = activations_of(matrix.kind);
   quantise(kind, h);
   product p{.kind = matrix.kind,
-            .weights = reinterpret_cast<const unsigned char*>(matrix.data.data()),
+            .weights = reinterpret_cast<const unsigned char*>(matrix.data),
             .bias = nullptr,
             .inputs = matrix.inputs,
             .outputs = matrix.outputs,
@@ -203,10 +201,9 @@ void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window,
   const std::size_t group = c_.heads / c_.kv_heads;
   const std::size_t items = rows_.size() * c_.heads;
   const std::size_t scratch = scores_.capacity() / threads_.size();
-  threads_.run([&](unsigned part, unsigned parts) {
+  threads_.share(items, [&](unsigned worker, std::size_t first, std::size_t last) {
     // Query heads that share a key-value head stay together where the partition allows it.
-    const std::size_t last = items * (part + 1) / parts;
-    for (std::size_t i = items * part / parts; i < last;) {
+    for (std::size_t i = first; i < last;) {
       const std::size_t r = i / c_.heads;
       const std::size_t h = i % c_.heads;
       const std::size_t heads = std::min(group - h % group, last - i);
@@ -216,7 +213,7 @@ void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window,
                        .k = row.sequence->keys(index, h / group, c_.kv_heads),
                        .v = row.sequence->values(index, h / group, c_.kv_heads),
                        .out = out.rows[r] + h * c_.head_dim,
-                       .scores = scores_.data() + part * scratch,
+                       .scores = scores_.data() + worker * scratch,
                        .tail = row.visible.tail.data(),
                        .heads = heads,
                        .head_dim = c_.head_dim,

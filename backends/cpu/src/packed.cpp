@@ -11,6 +11,8 @@
 namespace hunch::cpu {
 namespace {
 
+constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
 format format_of(const gguf::tensor& t) {
   switch (t.type) {
     case gguf::tensor_type::f32: return format::f32;
@@ -175,16 +177,31 @@ constexpr row_reader readers[format_count] = {read_row<float>,      read_row<blo
 
 }  // namespace
 
-packed_matrix pack(const gguf::tensor& t, pool& threads) {
+std::byte* weight_arena::take(std::size_t bytes) {
+  std::byte* at = memory_.data() + used_;
+  used_ += round_up(bytes, 64);
+  HUNCH_EXPECTS(used_ <= memory_.size(), "the arena is too small for the matrices");
+  return at;
+}
+
+std::size_t packed_bytes(const gguf::tensor& t) {
+  const format kind = format_of(t);
+  const auto inputs = static_cast<std::size_t>(t.shape[0]);
+  const std::size_t strips = round_up(static_cast<std::size_t>(t.rows()), strip_outputs) / strip_outputs;
+  return round_up(strips * (inputs / block_values(kind)) * strip_block_bytes(kind), 64);
+}
+
+packed_matrix pack(const gguf::tensor& t, weight_arena& into, pool& threads) {
   packed_matrix m;
   m.kind = format_of(t);
   m.inputs = static_cast<std::size_t>(t.shape[0]);
   m.outputs = static_cast<std::size_t>(t.rows());
   const std::size_t strip_bytes = m.inputs / block_values(m.kind) * strip_block_bytes(m.kind);
-  m.data = lazy_memory{m.strips() * strip_bytes, true};
-  auto* out = reinterpret_cast<std::uint8_t*>(m.data.data());
-  threads.run([&](unsigned part, unsigned parts) {
-    for (std::size_t s = m.strips() * part / parts; s < m.strips() * (part + 1) / parts; ++s)
+  std::byte* data = into.take(packed_bytes(t));
+  m.data = data;
+  auto* out = reinterpret_cast<std::uint8_t*>(data);
+  threads.share(m.strips(), [&](unsigned, std::size_t first, std::size_t last) {
+    for (std::size_t s = first; s < last; ++s)
       packers[static_cast<std::size_t>(m.kind)](t, m.kind, s, out + s * strip_bytes);
   });
   return m;

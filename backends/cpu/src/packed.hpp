@@ -12,19 +12,35 @@
 
 namespace hunch::cpu {
 
+/// Space for all matrices of a model in one piece, so that large pages cover small matrices too.
+class weight_arena {
+ public:
+  explicit weight_arena(std::size_t bytes) : memory_{bytes, true} {}
+  /// The next `bytes`, aligned to 64.
+  [[nodiscard]] std::byte* take(std::size_t bytes);
+  [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+ private:
+  lazy_memory memory_;
+  std::size_t used_ = 0;
+};
+
 /// A matrix [outputs, inputs] in strips of 16 outputs. The numbers are those of the file; rows that fill the last strip
 /// are zero. Inside a strip a block of inputs holds 4 inputs of all 16 outputs after one another.
 struct packed_matrix {
   format kind = format::f32;
   std::size_t inputs = 0;
   std::size_t outputs = 0;
-  lazy_memory data;  // [strips, inputs / block_values, strip_block_bytes]
+  const std::byte* data = nullptr;  // [strips, inputs / block_values, strip_block_bytes], in an arena
 
   [[nodiscard]] std::size_t strips() const noexcept { return (outputs + strip_outputs - 1) / strip_outputs; }
 };
 
-/// Throws hunch::error naming the tensor when its type has no kernel.
-[[nodiscard]] packed_matrix pack(const gguf::tensor& t, pool& threads);
+/// Bytes that a tensor takes when it is packed. Throws hunch::error naming the tensor when its type has no kernel.
+[[nodiscard]] std::size_t packed_bytes(const gguf::tensor& t);
+
+/// Copies a tensor into the arena, which must have room. Throws as packed_bytes does.
+[[nodiscard]] packed_matrix pack(const gguf::tensor& t, weight_arena& into, pool& threads);
 
 /// A vector of the model: where it lies in the file, or null.
 struct float_vector {

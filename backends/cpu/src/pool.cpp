@@ -1,5 +1,7 @@
 #include "pool.hpp"
 
+#include <hunch/core/error.hpp>
+
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
@@ -31,11 +33,15 @@ std::uint32_t wait_for_change(const std::atomic<std::uint32_t>& value, std::uint
   return value.load(std::memory_order_acquire);
 }
 
+constexpr std::uint64_t one_chunk = 1u << 16;
+constexpr std::uint64_t chunks_of(std::uint64_t state) { return state & 0xffff; }
+constexpr std::uint64_t next_of(std::uint64_t state) { return (state >> 16) & 0xffff; }
+
 }  // namespace
 
 pool::pool(unsigned threads) {
   if (threads == 0) threads = std::thread::hardware_concurrency();
-  for (unsigned part = 1; part < threads; ++part) workers_.emplace_back([this, part] { work(part); });
+  for (unsigned worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
 }
 
 pool::~pool() {
@@ -45,24 +51,38 @@ pool::~pool() {
   for (auto& w : workers_) w.join();
 }
 
-void pool::start(job what, void* context) {
+void pool::start(std::size_t chunks, job what, void* context) {
+  HUNCH_EXPECTS(chunks <= max_chunks, "a job of the pool has at most 65535 chunks");
   job_ = what;
   context_ = context;
-  busy_.store(static_cast<std::uint32_t>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
+  const std::uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  next_.store(std::uint64_t{generation} << 32 | chunks, std::memory_order_release);
+  generation_.store(generation, std::memory_order_release);
   generation_.notify_all();
-  what(context, 0, size());
-  for (auto left = busy_.load(std::memory_order_acquire); left != 0;) left = wait_for_change(busy_, left);
+  help(0);
+  for (auto done = done_.load(std::memory_order_acquire); done != chunks;) done = wait_for_change(done_, done);
 }
 
-void pool::work(unsigned part) {
+// Takes chunks while there are any. A chunk that was taken keeps its job, and what job_ and context_ say, alive.
+void pool::help(unsigned worker) {
+  std::uint64_t state = next_.load(std::memory_order_acquire);
+  while (next_of(state) < chunks_of(state)) {
+    if (!next_.compare_exchange_weak(state, state + one_chunk, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    job_(context_, worker, next_of(state));
+    done_.fetch_add(1, std::memory_order_release);
+    if (worker != 0) done_.notify_one();
+    state = next_.load(std::memory_order_acquire);
+  }
+}
+
+void pool::work(unsigned worker) {
   std::uint32_t seen = 0;
   for (;;) {
     seen = wait_for_change(generation_, seen);
     if (stop_.load(std::memory_order_relaxed)) return;
-    job_(context_, part, size());
-    busy_.fetch_sub(1, std::memory_order_release);
-    busy_.notify_one();
+    help(worker);
   }
 }
 
