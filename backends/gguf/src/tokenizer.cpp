@@ -48,15 +48,13 @@ std::vector<token> tokenizer::encode(std::string_view text, encode_options optio
   std::vector<token> out;
   out.reserve(text.size() / 3 + 2);
   if (options.add_special && vocab.add_bos) out.push_back(*vocab.bos);
-  bool after_special = true;  // the start of the text counts as one
   for (const auto& f : fragments) {
     if (f.id != no_token)
       out.push_back(f.id);
     else if (const auto* b = std::get_if<bpe>(&state_->model))
       b->encode(f.text, out);
     else
-      std::get<spm>(state_->model).encode(f.text, vocab.add_space_prefix && after_special, out);
-    after_special = f.id != no_token;
+      std::get<spm>(state_->model).encode(f.text, vocab.add_space_prefix, out);  // also behind a special token
   }
   if (options.add_special && vocab.add_eos) out.push_back(*vocab.eos);
   return out;
