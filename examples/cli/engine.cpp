@@ -1,0 +1,101 @@
+#include "engine.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/config.hpp>
+#include <ostream>
+
+namespace hunch::cli {
+namespace {
+
+std::string real_path(const std::string& path) {
+  std::error_code problem;
+  const auto real = std::filesystem::canonical(path, problem);
+  return problem ? path : real.string();
+}
+
+std::string quoted(std::string_view piece) {
+  std::string out = "'";
+  for (const char c : piece) {
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += c;
+  }
+  return out + "'";
+}
+
+std::string shown(const std::optional<token>& t) { return t ? std::to_string(*t) : "none"; }
+
+}  // namespace
+
+model::model(const std::string& path, unsigned threads, std::size_t context)
+    : file{path}, tokenizer{file}, backend{file, cpu::options{threads, context, cpu::isa::best}} {}
+
+std::size_t choose_context(const gguf::file& file, long wanted, std::ostream& notes) {
+  const gguf::model_config config = gguf::read_config(file);
+  const auto longest = config.context_length;
+  const std::size_t token_bytes = config.layers * 2 * config.kv_dim() * sizeof(float);
+  const auto memory =
+      static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t fits = std::max<std::size_t>(memory / 2 / token_bytes, 512);
+  if (wanted > 0) {
+    if (static_cast<std::size_t>(wanted) > longest)
+      notes << "hunch: note: -c " << wanted << " is longer than the " << longest
+            << " tokens that the model was trained for; text beyond them gets poor\n";
+    return static_cast<std::size_t>(wanted);
+  }
+  if (longest > fits)
+    notes << "hunch: note: context cut from " << longest << " to " << fits
+          << " tokens, half of the machine's memory; -c chooses another\n";
+  return std::min(longest, fits);
+}
+
+engine::engine(const model_options& options, std::ostream& notes) : notes_{&notes}, options_{options} {
+  const std::size_t context = choose_context(gguf::file{options.path}, options.context, notes);
+  target_ = std::make_unique<model>(options.path, static_cast<unsigned>(options.threads), context);
+}
+
+model& engine::draft(const std::string& path) {
+  const std::string real = real_path(path);
+  if (real == real_path(options_.path) && options_.draft_context == 0) return *target_;
+  auto& held = drafts_[real];
+  if (held) return *held;
+  const gguf::file file{path};
+  if (const auto why = difference(target_->tokenizer, gguf::tokenizer{file}))
+    throw error("the draft model '" + path + "' has another vocabulary than '" + options_.path + "': " + *why +
+                "; use a draft model with the target's tokenizer, or --spec lookup, which needs none");
+  const std::size_t longest = gguf::read_config(file).context_length;
+  const auto context = options_.draft_context > 0 ? static_cast<std::size_t>(options_.draft_context)
+                                                  : std::min(longest, target_->backend.context());
+  held = std::make_unique<model>(path, static_cast<unsigned>(options_.threads), context);
+  return *held;
+}
+
+void engine::load_drafts(const spec& s) {
+  if (s.kind->takes_file) (void)draft(s.file);
+  for (const spec& part : s.parts) load_drafts(part);
+}
+
+std::optional<std::string> difference(const gguf::tokenizer& target, const gguf::tokenizer& draft) {
+  if (target.vocab_size() != draft.vocab_size())
+    return "it has " + std::to_string(draft.vocab_size()) + " tokens, the target " +
+           std::to_string(target.vocab_size());
+  for (token t = 0; static_cast<std::size_t>(t) < target.vocab_size(); ++t) {
+    if (target.piece(t) != draft.piece(t))
+      return "token " + std::to_string(t) + " is " + quoted(draft.piece(t)) + ", the target's is " +
+             quoted(target.piece(t));
+    if (target.kind_of(t) != draft.kind_of(t))
+      return "token " + std::to_string(t) + " " + quoted(draft.piece(t)) + " is of another kind (control, normal, …)";
+  }
+  if (target.bos() != draft.bos())
+    return "its begin-of-text token is " + shown(draft.bos()) + ", the target's " + shown(target.bos());
+  if (target.eos() != draft.eos())
+    return "its end-of-text token is " + shown(draft.eos()) + ", the target's " + shown(target.eos());
+  return std::nullopt;
+}
+
+}  // namespace hunch::cli

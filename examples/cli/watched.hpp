@@ -1,0 +1,52 @@
+// A view of a backend that notes what a decoder does with it: the rows of its last pass and the time of prefills.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <hunch/core/backend.hpp>
+#include <hunch/cpu/backend.hpp>
+#include <span>
+
+namespace hunch::cli {
+
+/// Stays where it is made: sequences that follow a text point to it. Several may share one backend, each its sequences.
+class watched {
+ public:
+  using sequence = cpu::sequence;
+
+  explicit watched(cpu::backend& of) : of_{&of} {}
+  watched(const watched&) = delete;
+  watched& operator=(const watched&) = delete;
+
+  [[nodiscard]] std::size_t vocab_size() const noexcept { return of_->vocab_size(); }
+  [[nodiscard]] sequence open() { return of_->open(); }
+  [[nodiscard]] std::size_t room(const sequence& s) const noexcept { return of_->room(s); }
+  void prefill(sequence& s, std::span<const token> tokens) {
+    const auto begin = std::chrono::steady_clock::now();
+    of_->prefill(s, tokens);
+    prefill_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    prefilled_ += tokens.size();
+  }
+  matrix_view forward(sequence& s, tree_view tree) { return rows_ = of_->forward(s, tree); }
+  void commit(sequence& s, std::span<const node_id> path) { of_->commit(s, path); }
+  void rewind(sequence& s, std::size_t n) { of_->rewind(s, n); }
+
+  /// Raw logits of the last pass, one row per node; valid until the next pass.
+  [[nodiscard]] matrix_view rows() const noexcept { return rows_; }
+  [[nodiscard]] double prefill_s() const noexcept { return prefill_s_; }
+  [[nodiscard]] std::size_t prefilled() const noexcept { return prefilled_; }
+  void forget_times() noexcept {
+    prefill_s_ = 0;
+    prefilled_ = 0;
+  }
+
+ private:
+  cpu::backend* of_;
+  matrix_view rows_;
+  double prefill_s_ = 0;
+  std::size_t prefilled_ = 0;
+};
+
+static_assert(Rewindable<watched>);
+
+}  // namespace hunch::cli
