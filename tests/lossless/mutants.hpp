@@ -86,7 +86,7 @@ class wrong_rejection {
                                                      : ctx.site(c);
       if (accepts(ctx, site, r[x], drawn ? q[x] : P{1}, p, tree[c])) return c;
       last = c;
-      if constexpr (Bug == bug::edits_rows) const_cast<P&>(raw[x]) = detail::minus_infinity<P>;
+      if constexpr (Bug == bug::edits_rows) const_cast<P&>(raw[x]) = hunch::detail::minus_infinity<P>;
       if constexpr (Bug == bug::residual_from_target) continue;
       if (!drawn && Bug != bug::stale_target) r[x] = 0;
       if (drawn) {
@@ -152,7 +152,7 @@ class wrong_drafter {
     (void)softmax(std::span<P>{raw});
     const token x = draw(ctx, q);
     const P qx = q[static_cast<std::size_t>(x)];
-    if (Bug == draft_bug::drops_unsure && qx < P{0.12}) return;
+    if (Bug == draft_bug::drops_unsure && static_cast<double>(qx) < 0.12) return;
     if constexpr (Bug == draft_bug::unfilled_q) std::fill(q.begin(), q.end(), P{0});
     if constexpr (Bug == draft_bug::wrong_q) std::fill(q.begin(), q.end(), P{1} / static_cast<P>(q.size()));
     if constexpr (Bug == draft_bug::raw_q) q = raw;

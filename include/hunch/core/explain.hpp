@@ -18,14 +18,16 @@ consteval bool explain_backend() {
   if constexpr (Backend<B>) {
     return true;
   } else {
+    // One message at a time: the first missing piece explains the others.
+    constexpr bool has_sequence = requires { typename B::sequence; };
+    constexpr bool opens = requires(B & b) { b.vocab_size(), b.open(); };
     static_assert(
-        requires { typename B::sequence; },
+        has_sequence,
         "hunch: a Backend needs a movable type `sequence`, the handle of one KV cache; see docs/concepts.md#backend");
+    static_assert(!has_sequence || opens,
+                  "hunch: a Backend needs `vocab_size()` and `sequence open()`; see docs/concepts.md#backend");
     static_assert(
-        requires(B & b) { b.vocab_size(); } && requires(B & b) { b.open(); },
-        "hunch: a Backend needs `vocab_size()` and `sequence open()`; see docs/concepts.md#backend");
-    static_assert(
-        Backend<B>,
+        !has_sequence || !opens || Backend<B>,
         "hunch: a Backend needs room(sequence), prefill(sequence, tokens), forward(sequence, tree_view) -> rows and "
         "commit(sequence, path); see docs/concepts.md#backend");
     return false;
@@ -65,12 +67,27 @@ consteval bool explain_verifier() {
 template <class D, class V>
 consteval bool explain_laws() {
   constexpr laws drawn = laws_of<D>();
-  constexpr bool shared_noise = drawn.contains(coupled) && !V::sibling_laws.contains(coupled);
+  constexpr laws refused{drawn.bits & ~V::sibling_laws.bits};
+  // One message at a time.
+  constexpr bool shared_noise = refused.contains(coupled);
+  constexpr bool repeats = !shared_noise && refused.contains(iid);
+  constexpr bool pairs = !shared_noise && !repeats && refused.contains(joint_pair);
+  constexpr bool removes = !shared_noise && !repeats && !pairs && refused.contains(without_replacement);
   static_assert(
       !shared_noise,
       "hunch: this drafter shares the noise of the target's own draw (law `coupled`); only the match verifier is "
       "exact for it: use match(warper), or model_drafter instead of coupled_model_drafter");
-  static_assert(shared_noise || V::sibling_laws.contains(drawn),
+  static_assert(!repeats,
+                "hunch: this drafter draws siblings independently of each other (law `iid`), this verifier is not "
+                "exact for that; use multi_round, k_sequence or match; see docs/concepts.md#laws");
+  static_assert(!pairs,
+                "hunch: this drafter draws pairs (law `joint_pair`), this verifier is not exact for that; use spec_hub "
+                "or match; see docs/concepts.md#laws");
+  static_assert(!removes,
+                "hunch: this drafter draws siblings one after another from what is left (law `without_replacement`), "
+                "this verifier is not exact for that; use traversal, block, rejection or match; see "
+                "docs/concepts.md#laws");
+  static_assert(shared_noise || repeats || pairs || removes || V::sibling_laws.contains(drawn),
                 "hunch: this verifier is not exact for the law that the drafter's siblings are drawn from; see "
                 "docs/concepts.md#laws");
   return V::sibling_laws.contains(drawn);

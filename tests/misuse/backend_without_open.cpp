@@ -1,0 +1,13 @@
+// EXPECT: hunch: a Backend needs `vocab_size()` and `sequence open()`; see docs/concepts.md#backend
+#include "parts.hpp"
+
+struct engine {
+  struct sequence {};
+  [[nodiscard]] std::size_t vocab_size() const { return 3; }
+};
+
+int main() {
+  engine target;
+  auto decoder = hunch::speculate(target, hunch::no_draft{}, hunch::match(hunch::greedy{}));
+  (void)decoder;
+}
