@@ -174,6 +174,10 @@ TEST_CASE("gguf: offsets beside the alignment or behind the end are refused", "[
   CHECK(says(at(4), "'t' starts at 4", "alignment"));
   CHECK(says(at(256), "'t' needs 32 bytes from 256 on", "the data has 256"));
   CHECK(says(at(huge), "'t' needs 32 bytes"));
+  // An offset that is fine and a size that wraps around when added to it.
+  const std::uint64_t most = (std::uint64_t{1} << 62) - 1;
+  CHECK(says(refused(gguf_writer{}.tensor("real", {64}, values).raw_tensor("t", f32_number, {most}, 32)),
+             "'t' needs 18446744073709551612 bytes"));
   CHECK(says(at(std::numeric_limits<std::uint64_t>::max() - 31), "'t' needs 32 bytes"));
 }
 
