@@ -4,6 +4,7 @@
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/decoder.hpp>
+#include <hunch/drafters/first_of.hpp>
 #include <hunch/trace/stats.hpp>
 #include <memory>
 #include <span>
@@ -43,18 +44,8 @@ class any_drafter {
     void observe(const draft_tree& tree, const verdict& v) override {
       if constexpr (Learner<D>) drafter.observe(tree, v);
     }
-    [[nodiscard]] laws laws_at_run_time() const noexcept override {
-      if constexpr (requires { drafter.laws_at_run_time(); })
-        return drafter.laws_at_run_time();
-      else
-        return laws_of<D>();
-    }
-    [[nodiscard]] std::size_t vocab_size() const override {
-      if constexpr (requires { drafter.vocab_size(); })
-        return drafter.vocab_size();
-      else
-        return 0;
-    }
+    [[nodiscard]] laws laws_at_run_time() const noexcept override { return detail::held_laws(drafter); }
+    [[nodiscard]] std::size_t vocab_size() const override { return detail::vocab_size_of(drafter); }
     D drafter;
   };
   std::unique_ptr<interface> held_;

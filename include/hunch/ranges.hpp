@@ -56,12 +56,19 @@ class token_stream : public ranges::view_facade<token_stream<Decoder>, ranges::u
    public:
     cursor() = default;
     explicit cursor(token_stream* s) : stream_{s} {}
-    [[nodiscard]] token read() const { return stream_->buffer_.front(); }
-    void next() {
-      stream_->buffer_ = stream_->buffer_.subspan(1);
+    [[nodiscard]] token read() const {
       stream_->fill();
+      return stream_->buffer_.front();
     }
-    [[nodiscard]] bool equal(ranges::default_sentinel_t) const { return stream_->buffer_.empty(); }
+    // Only looking at a token runs a step, so take(n) runs none that it does not need.
+    void next() {
+      stream_->fill();
+      stream_->buffer_ = stream_->buffer_.subspan(1);
+    }
+    [[nodiscard]] bool equal(ranges::default_sentinel_t) const {
+      stream_->fill();
+      return stream_->buffer_.empty();
+    }
 
    private:
     token_stream* stream_ = nullptr;
@@ -70,10 +77,7 @@ class token_stream : public ranges::view_facade<token_stream<Decoder>, ranges::u
   void fill() {
     while (buffer_.empty() && decoder_->status() == status::running) buffer_ = decoder_->step().emitted;
   }
-  cursor begin_cursor() {
-    fill();
-    return cursor{this};
-  }
+  cursor begin_cursor() { return cursor{this}; }
 
  public:
   token_stream() = default;

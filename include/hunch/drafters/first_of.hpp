@@ -1,11 +1,34 @@
 // The first drafter that proposes anything: lookup where the text repeats, a model elsewhere.
 #pragma once
 
+#include <cstddef>
 #include <hunch/core/drafter.hpp>
+#include <hunch/core/error.hpp>
 #include <hunch/core/law.hpp>
+#include <string>
 #include <utility>
 
 namespace hunch {
+
+namespace detail {
+
+/// 0: the drafter has none of its own.
+template <class D>
+[[nodiscard]] std::size_t vocab_size_of(const D& drafter) {
+  if constexpr (requires { drafter.vocab_size(); })
+    return drafter.vocab_size();
+  else
+    return 0;
+}
+template <class D>
+[[nodiscard]] laws held_laws(const D& drafter) {
+  if constexpr (requires { drafter.laws_at_run_time(); })
+    return drafter.laws_at_run_time();
+  else
+    return laws_of<D>();
+}
+
+}  // namespace detail
 
 /// Asks `A`; only if it proposed nothing, `B`. Nests for more than two. Which of them proposed depends on the text
 /// before the drafted tokens alone, so any mixture stays exact.
@@ -14,19 +37,21 @@ class first_of {
  public:
   static constexpr laws sibling_laws = laws_of<A>() | laws_of<B>();
 
-  first_of(A first, B second) : first_{std::move(first)}, second_{std::move(second)} {}
+  first_of(A first, B second) : first_{std::move(first)}, second_{std::move(second)} {
+    const std::size_t a = detail::vocab_size_of(first_);
+    const std::size_t b = detail::vocab_size_of(second_);
+    if (a != 0 && b != 0 && a != b)
+      raise("hunch: first_of joins drafters of " + std::to_string(a) + " and " + std::to_string(b) +
+            " tokens; both must speak the target's tokens");
+  }
 
-  [[nodiscard]] std::size_t vocab_size() const requires requires(const A& a) {
-    a.vocab_size();
-  } || requires(const B& b) {
-    b.vocab_size();
+  /// 0: neither drafter has a vocabulary of its own.
+  [[nodiscard]] std::size_t vocab_size() const {
+    const std::size_t a = detail::vocab_size_of(first_);
+    return a != 0 ? a : detail::vocab_size_of(second_);
   }
-  {
-    if constexpr (requires(const A& a) { a.vocab_size(); })
-      return first_.vocab_size();
-    else
-      return second_.vocab_size();
-  }
+  /// What a part that was chosen at run time holds; without one, what the types say.
+  [[nodiscard]] laws laws_at_run_time() const { return detail::held_laws(first_) | detail::held_laws(second_); }
 
   template <class P, class R>
   requires Drafter<A, P, R> && Drafter<B, P, R>

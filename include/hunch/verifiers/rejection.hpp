@@ -91,8 +91,8 @@ class rejection {
         break;
       }
       if (!drawn) continue;
-      q_mass -= static_cast<double>(q[x]);
       q[x] = P{0};
+      q_mass = sum_of<P>(q);     // summed anew: subtracting would leave noise where little is left
       if (!(q_mass > 0)) break;  // every token that q can give was tried
     }
     out.next = ctx.random.categorical(ctx.site(at), purpose::residual, std::span<const P>{residual});
@@ -104,11 +104,16 @@ class rejection {
     const auto scale = static_cast<P>(1.0 / q_mass);
     for (std::size_t v = 0; v < residual.size(); ++v) residual[v] = std::max(P{0}, residual[v] - q[v] * scale);
   }
+  template <class P>
+  static double sum_of(std::span<const P> row) noexcept {
+    double sum = 0;
+    for (const P x : row) sum += static_cast<double>(x);
+    return sum;
+  }
   /// False if there is no mass.
   template <class P>
   static bool normalize(std::span<P> row) noexcept {
-    double sum = 0;
-    for (const P x : row) sum += static_cast<double>(x);
+    const double sum = sum_of<P>(row);
     if (!(sum > 0)) return false;
     for (P& x : row) x = static_cast<P>(static_cast<double>(x) / sum);
     return true;
