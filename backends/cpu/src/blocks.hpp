@@ -40,10 +40,10 @@ struct scale_pair {
   std::uint8_t minimum;
 };
 [[nodiscard]] inline scale_pair scales_of(const block_q4_k& b, unsigned i) noexcept {
+  const auto at = [&](unsigned k) { return static_cast<unsigned>(b.scales[k]); };
   const auto byte = [](unsigned v) { return static_cast<std::uint8_t>(v); };
-  if (i < 4) return {byte(b.scales[i] & 63u), byte(b.scales[i + 4] & 63u)};
-  return {byte((b.scales[i + 4] & 15u) | (b.scales[i - 4] >> 6u) << 4u),
-          byte((b.scales[i + 4] >> 4u) | (b.scales[i] >> 6u) << 4u)};
+  if (i < 4) return {byte(at(i) & 63u), byte(at(i + 4) & 63u)};
+  return {byte((at(i + 4) & 15u) | (at(i - 4) >> 6u) << 4u), byte((at(i + 4) >> 4u) | (at(i) >> 6u) << 4u)};
 }
 
 /// Value i (0..63, not yet minus 32) of a Q6_K block.

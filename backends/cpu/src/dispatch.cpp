@@ -2,7 +2,25 @@
 
 #include <hunch/core/error.hpp>
 
+#if defined(HUNCH_CPU_X86)
+#include <cpuid.h>
+#endif
+
 namespace hunch::cpu {
+namespace {
+
+#if defined(HUNCH_CPU_X86)
+/// Conversions of half-precision numbers; clang 14's __builtin_cpu_supports does not know them.
+bool has_f16c() noexcept {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & (1u << 29)) != 0;
+}
+#endif
+
+}  // namespace
 
 bool available(isa which) noexcept {
   switch (which) {
@@ -10,7 +28,7 @@ bool available(isa which) noexcept {
     case isa::scalar: return true;
 #if defined(HUNCH_CPU_X86)
     case isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case isa::avx512:
       return available(isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&

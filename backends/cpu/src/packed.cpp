@@ -58,7 +58,7 @@ void pack_block(const block_column<block_q5_0>& in, std::uint8_t* out) {
   for (std::size_t o = 0; o < strip_outputs; ++o) {
     put_bytes(out, o, in[o].q, 16);
     for (std::size_t k = 0; k < 32; ++k) {  // bit 4 o + k % 4 of 64-bit word k / 4
-      const unsigned bit = (in[o].fifth[k / 8] >> (k % 8)) & 1u;
+      const unsigned bit = (static_cast<unsigned>(in[o].fifth[k / 8]) >> (k % 8)) & 1u;
       const std::size_t at = 4 * o + k % 4;
       out[256 + 8 * (k / 4) + at / 8] |= static_cast<std::uint8_t>(bit << (at % 8));
     }

@@ -11,6 +11,11 @@ inline const float* key_row(const attention& a, const float* base, std::size_t i
   return base + slot * a.head_dim;
 }
 
+/// Asks for the row that lies 4 KiB ahead; keys and values are read once a pass and lie in small pages.
+inline void fetch_ahead_row(const float* row, std::size_t floats) {
+  for (std::size_t d = 0; d < floats; d += 16) __builtin_prefetch(row + 1024 + d);
+}
+
 /// scores[h, i - first] = scale * (q_h . k_i), each product in 16 lanes added by the fixed tree.
 template <std::size_t Heads>
 inline void score_keys(const attention& a, std::size_t head, std::size_t stride) {
@@ -18,6 +23,7 @@ inline void score_keys(const attention& a, std::size_t head, std::size_t stride)
   float* scores = a.scores + head * stride;
   for (std::size_t i = a.first; i < a.count; ++i) {
     const float* k = key_row(a, a.k, i);
+    fetch_ahead_row(k, a.head_dim);
     f32x16 acc[Heads];
     for (std::size_t h = 0; h < Heads; ++h) acc[h] = broadcast(0.0f);
     for (std::size_t d = 0; d < a.head_dim; d += 16) {
@@ -51,6 +57,7 @@ inline void sum_values(const attention& a, std::size_t head, std::size_t stride,
     for (std::size_t c = 0; c < Vectors; ++c) acc[h][c] = broadcast(0.0f);
   for (std::size_t i = a.first; i < a.count; ++i) {
     const float* v = key_row(a, a.v, i) + d;
+    fetch_ahead_row(v, 16 * Vectors);
     f32x16 weight[Heads];
     for (std::size_t h = 0; h < Heads; ++h) weight[h] = broadcast(p[h * stride + i - a.first]);
     for (std::size_t c = 0; c < Vectors; ++c) {
