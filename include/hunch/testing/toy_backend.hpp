@@ -105,9 +105,9 @@ class basic_toy_backend {
     node_id before = no_node;
     for (const node_id n : path) {
       expects(n < s.tokens.size(), "commit: no such pending node");
-      expects(s.parents[n] == before, "commit: the path must lead from the root, parent to child");
-      s.kept.push_back(s.tokens[before = n]);
+      expects(s.parents[n] == std::exchange(before, n), "commit: the path must lead from the root, parent to child");
     }
+    for (const node_id n : path) s.kept.push_back(s.tokens[n]);
     drop_pending(s);
   }
 

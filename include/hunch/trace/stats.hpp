@@ -57,7 +57,7 @@ class stats {
 
 static_assert(Observer<stats>);
 
-/// Tells two observers. Keep a reference to what should outlive the decoder: both(std::ref…) is `watched`.
+/// Tells two observers.
 template <Observer A, Observer B>
 struct both {
   static constexpr bool wants_time = hunch::wants_time<A>() || hunch::wants_time<B>();
