@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <hunch/core/law.hpp>
 #include <hunch/core/types.hpp>
 #include <span>
 #include <vector>
@@ -14,7 +15,8 @@ namespace hunch {
 ///
 /// A chain is a tree of width 1. Row i of the target's pass judges the children of node i; q(i) is the law that those
 /// children were drawn from, one after another without replacement, in stored order. An empty q(i) says that they were
-/// chosen, not drawn (prompt lookup, argmax): always safe, only less often accepted.
+/// chosen, not drawn (prompt lookup, argmax): always safe, only less often accepted. Other laws (law.hpp) are declared
+/// by `begin_draws`; siblings are distinct nodes under every law.
 /// Memory: O(nodes) + one row of `vocab` scalars for each parent that has a law; kept between steps, so a tree that
 /// has been as large before allocates nothing.
 template <class P>
@@ -31,6 +33,8 @@ class basic_draft_tree {
     parents_.assign(1, no_node);
     depths_.assign(1, 0);
     nodes_.push_back({});
+    sets_.clear();
+    draws_.clear();
     used_rows_ = 0;
   }
 
@@ -59,6 +63,34 @@ class basic_draft_tree {
   }
   /// Declares the children of `parent` chosen, not drawn.
   void drop_q(node_id parent) { nodes_[parent].q_row = no_node; }
+
+  /// Declares the law of the children of `parent` where q alone does not say it (`iid`, `joint_pair`). Its draws
+  /// follow, all of one parent before those of the next.
+  void begin_draws(node_id parent, laws law) {
+    HUNCH_EXPECTS(parent < size() && nodes_[parent].set == no_node, "the draws of a parent begin once");
+    nodes_[parent].set = static_cast<std::uint32_t>(sets_.size());
+    sets_.push_back({law, draws_.size(), 0});
+  }
+  /// Notes one more draw of `t`: the node that carries it, added when it is new.
+  node_id draw(node_id parent, token t) {
+    HUNCH_EXPECTS(!sets_.empty() && nodes_[parent].set + 1 == sets_.size(), "begin_draws comes before draws");
+    const node_id known = child_with(parent, t);
+    draws_.push_back(known == no_node ? add(parent, t) : known);
+    ++sets_.back().count;
+    return draws_.back();
+  }
+
+  /// The law of the children of `parent`.
+  [[nodiscard]] laws law(node_id parent) const noexcept {
+    if (nodes_[parent].set != no_node) return sets_[nodes_[parent].set].law;
+    return nodes_[parent].q_row == no_node ? deterministic : without_replacement;
+  }
+  /// The trials of a parent with declared draws, in order; empty for the others, whose trials are their children.
+  [[nodiscard]] std::span<const node_id> draws(node_id parent) const noexcept {
+    if (nodes_[parent].set == no_node) return {};
+    const sibling_set& s = sets_[nodes_[parent].set];
+    return {draws_.data() + s.first, s.count};
+  }
 
   /// [vocab], or empty when the children were chosen.
   [[nodiscard]] std::span<const P> q(node_id parent) const noexcept {
@@ -94,6 +126,12 @@ class basic_draft_tree {
     node_id last_child = no_node;
     node_id next_sibling = no_node;
     std::uint32_t q_row = no_node;
+    std::uint32_t set = no_node;  // in sets_, for laws that list their draws
+  };
+  struct sibling_set {
+    laws law;
+    std::size_t first;  // in draws_
+    std::size_t count;
   };
 
   std::size_t vocab_;
@@ -102,6 +140,8 @@ class basic_draft_tree {
   std::vector<node_id> parents_;
   std::vector<std::uint32_t> depths_;
   std::vector<links> nodes_;
+  std::vector<sibling_set> sets_;
+  std::vector<node_id> draws_;
   std::vector<P> q_;  // [rows, vocab]
 };
 

@@ -20,6 +20,14 @@ inline constexpr laws without_replacement{2};
 /// With the noise of the target's own draw at that position: the draft equals the target's token as often as their
 /// laws allow. Only `match` is exact for it.
 inline constexpr laws coupled{4};
+/// Independent draws from q(parent): a token may come up more than once, and each time is a trial of its own. Drafts
+/// under one node share it; tree.draws(parent) lists the trials in order.
+inline constexpr laws iid{8};
+/// SpecHub's pairs: the first from q(parent); the second is q's largest token, or, if that came first, another one
+/// from q without it.
+inline constexpr laws joint_pair{16};
+/// For verifiers that never ask how a tree was made.
+inline constexpr laws any_law{31};
 
 /// A drafter that says nothing keeps the contract of draft_tree: drawn where it leaves a q row, chosen where not.
 template <class D>

@@ -35,20 +35,37 @@ struct candidate {
 
 /// A source of randomness as drafters and verifiers see it: verbs, no raw numbers, so that the same templates run on
 /// Philox in production and on an enumerator of all outcomes in tests (testing/branching.hpp).
-///  - `accept(site, p, q)`            true with probability min(1, p/q); never when p is 0
-///  - `categorical(site, why, w)`     index drawn in proportion to w, never one of zero weight
+///  - `accept(site, p, q, lane)`        true with probability min(1, p/q); never when p is 0
+///  - `categorical(site, why, w, lane)` index drawn in proportion to w, never one of zero weight
 ///  - `ordered_without_replacement(site, q, k, out)`  up to k distinct indices in draw order
 ///  - `at_position(position, logits)` index from softmax(logits), by noise that belongs to the absolute position
+///  - `ordered_at_position(position, logits, k, out)`  the k indices that come first by that noise; the first is
+///    at_position's
+/// Lanes (0 if left out) tell apart draws of one site and purpose.
 ///  - `split(stage)`                  own draws for a nested decoder, stage < 8; the noise of positions stays shared
 template <class R, class P = float>
-concept RandomSource = std::copyable<R> && requires(const R r, draw_site at, purpose why, std::span<const P> row, P h,
-                                                    std::vector<candidate>& out, std::uint64_t position) {
+concept RandomSource = std::copyable<R> &&
+    requires(const R r, draw_site at, purpose why, std::span<const P> row, P h, std::vector<candidate>& out,
+             std::uint64_t position, std::uint32_t lane) {
   { r.accept(at, h, h) } -> std::same_as<bool>;
+  { r.accept(at, h, h, lane) } -> std::same_as<bool>;
   { r.categorical(at, why, row) } -> std::same_as<token>;
+  { r.categorical(at, why, row, lane) } -> std::same_as<token>;
   { r.ordered_without_replacement(at, row, std::size_t{}, out) } -> std::same_as<void>;
   { r.at_position(position, row) } -> std::same_as<token>;
+  { r.ordered_at_position(position, row, std::size_t{}, out) } -> std::same_as<void>;
   { r.split(std::uint32_t{}) } -> std::same_as<R>;
 };
+
+/// Inserts `c` into the at most k candidates of largest score, largest first; equal scores keep their order of arrival.
+inline void keep_largest(candidate c, std::size_t k, std::vector<candidate>& best) {
+  if (best.size() == k) {
+    if (k == 0 || !(c.score > best.back().score)) return;
+    best.pop_back();
+  }
+  const auto lower = [](const candidate& a, const candidate& b) { return a.score > b.score; };
+  best.insert(std::upper_bound(best.begin(), best.end(), c, lower), c);
+}
 
 /// Philox4x32-10 (Salmon et al., 2011): counter in, four words out.
 [[nodiscard]] constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
@@ -91,16 +108,17 @@ class philox {
   }
 
   template <std::floating_point P>
-  [[nodiscard]] constexpr bool accept(draw_site at, P p, P q) const noexcept {
-    return uniform(at, purpose::accept) * static_cast<double>(q) < static_cast<double>(p);
+  [[nodiscard]] constexpr bool accept(draw_site at, P p, P q, std::uint32_t lane = 0) const noexcept {
+    return uniform(at, purpose::accept, lane) * static_cast<double>(q) < static_cast<double>(p);
   }
 
   /// Inverse CDF, summed in double. Returns no_token when there is no mass. Cost: O(size).
   template <std::floating_point P>
-  [[nodiscard]] constexpr token categorical(draw_site at, purpose why, std::span<const P> w) const noexcept {
+  [[nodiscard]] constexpr token categorical(draw_site at, purpose why, std::span<const P> w,
+                                            std::uint32_t lane = 0) const noexcept {
     double mass = 0;
     for (const P x : w) mass += static_cast<double>(x);
-    const double goal = uniform(at, why) * mass;
+    const double goal = uniform(at, why, lane) * mass;
     double sum = 0;
     token last = no_token;
     for (std::size_t i = 0; i < w.size(); ++i) {
@@ -121,15 +139,23 @@ class philox {
     for_each_noise(q.size(), at, purpose::draft, [&](std::size_t i, std::uint32_t bits) {
       if (!(q[i] > P{0})) return;
       const auto x = static_cast<double>(q[i]);
-      const bool full = out.size() == k;
-      if (full && !(log_ceiling(x) + gumbel_ceiling(bits) > out.back().score)) return;
-      const candidate c{static_cast<token>(i), portable_log(x) + gumbel(bits)};
-      if (full) {
-        if (!(c.score > out.back().score)) return;
-        out.pop_back();
-      }
-      const auto lower = [](const candidate& a, const candidate& b) { return a.score > b.score; };
-      out.insert(std::upper_bound(out.begin(), out.end(), c, lower), c);
+      if (out.size() == k && !(log_ceiling(x) + gumbel_ceiling(bits) > out.back().score)) return;
+      keep_largest({static_cast<token>(i), portable_log(x) + gumbel(bits)}, k, out);
+    });
+  }
+
+  /// The k largest logits + G by the noise of at_position, largest first; -inf never. Ties: lower index.
+  template <std::floating_point P>
+  void ordered_at_position(std::uint64_t position, std::span<const P> logits, std::size_t k,
+                           std::vector<candidate>& out) const {
+    out.clear();
+    if (k == 0) return;
+    const philox unsplit{seed_};  // nested decoders share the noise of positions
+    unsplit.for_each_noise(logits.size(), {position, 0}, purpose::target, [&](std::size_t i, std::uint32_t bits) {
+      const auto x = static_cast<double>(logits[i]);
+      if (!(x > -std::numeric_limits<double>::infinity())) return;
+      if (out.size() == k && !(x + gumbel_ceiling(bits) > out.back().score)) return;
+      keep_largest({static_cast<token>(i), x + gumbel(bits)}, k, out);
     });
   }
 

@@ -26,6 +26,7 @@ class branch_explorer {
     node_id node;
     purpose why;
     std::uint32_t stage;
+    std::uint32_t lane = 0;
     friend bool operator==(const counter&, const counter&) = default;
   };
 
@@ -183,10 +184,10 @@ class branching {
     inner.stage_ = stage_ * 8 + stage + 1;
     return inner;
   }
-  [[nodiscard]] bool accept(draw_site at, double p, double q) const {
-    return explorer_->below(key(at, purpose::accept), q > 0 ? std::min(1.0, p / q) : p > 0 ? 1.0 : 0.0);
+  [[nodiscard]] bool accept(draw_site at, double p, double q, std::uint32_t lane = 0) const {
+    return explorer_->below(key(at, purpose::accept, lane), q > 0 ? std::min(1.0, p / q) : p > 0 ? 1.0 : 0.0);
   }
-  [[nodiscard]] token categorical(draw_site at, purpose why, std::span<const double> w) const {
+  [[nodiscard]] token categorical(draw_site at, purpose why, std::span<const double> w, std::uint32_t lane = 0) const {
     double mass = 0;
     for (const double x : w) mass += x;
     if (!(mass > 0)) return no_token;
@@ -196,7 +197,7 @@ class branching {
     for (std::size_t i = w.size(); i-- > 0 && !(w[i] > 0);) cuts[i] = 0;  // nothing lies behind the last positive one
     for (double& c : cuts)
       if (c == sum / mass) c = 1.0;
-    return static_cast<token>(explorer_->locate(key(at, why), cuts));
+    return static_cast<token>(explorer_->locate(key(at, why, lane), cuts));
   }
   void ordered_without_replacement(draw_site at, std::span<const double> q, std::size_t k,
                                    std::vector<candidate>& out) const {
@@ -210,10 +211,13 @@ class branching {
     for (double& x : law) x /= sum;
     return explorer_->at(position, law);
   }
+  void ordered_at_position(std::uint64_t, std::span<const double>, std::size_t, std::vector<candidate>&) const {
+    raise("branching: the noise of positions is shared by two laws (coupled drafters need a Monte Carlo test)");
+  }
 
  private:
-  [[nodiscard]] branch_explorer::counter key(draw_site at, purpose why) const {
-    return {at.round, at.node, why, stage_};
+  [[nodiscard]] branch_explorer::counter key(draw_site at, purpose why, std::uint32_t lane = 0) const {
+    return {at.round, at.node, why, stage_, lane};
   }
 
   branch_explorer* explorer_ = nullptr;

@@ -21,7 +21,7 @@ namespace hunch {
 template <class W>
 class match {
  public:
-  static constexpr laws sibling_laws = deterministic | without_replacement | coupled;
+  static constexpr laws sibling_laws = any_law;
   static constexpr bool lossless = true;
 
   explicit match(W warp) : warp_{std::move(warp)} {}
