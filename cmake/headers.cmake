@@ -16,11 +16,18 @@ set(HUNCH_CORE_HEADERS
   include/hunch/core/types.hpp
   include/hunch/core/verifier.hpp
   include/hunch/decoder.hpp
+  include/hunch/drafters/best_first.hpp
   include/hunch/drafters/first_of.hpp
+  include/hunch/drafters/gumbel_top_k.hpp
+  include/hunch/drafters/iid_children.hpp
   include/hunch/drafters/length.hpp
+  include/hunch/drafters/level_pass.hpp
   include/hunch/drafters/model.hpp
   include/hunch/drafters/none.hpp
   include/hunch/drafters/prompt_lookup.hpp
+  include/hunch/drafters/static_tree.hpp
+  include/hunch/drafters/stochastic_beam.hpp
+  include/hunch/drafters/tree_shape.hpp
   include/hunch/sampling/row.hpp
   include/hunch/sampling/warp.hpp
   include/hunch/testing/backend_laws.hpp
@@ -30,8 +37,16 @@ set(HUNCH_CORE_HEADERS
   include/hunch/testing/laws.hpp
   include/hunch/testing/toy_backend.hpp
   include/hunch/trace/stats.hpp
+  include/hunch/verifiers/block.hpp
+  include/hunch/verifiers/k_sequence.hpp
+  include/hunch/verifiers/lossy.hpp
   include/hunch/verifiers/match.hpp
+  include/hunch/verifiers/multi_round.hpp
   include/hunch/verifiers/rejection.hpp
+  include/hunch/verifiers/spec_hub.hpp
+  include/hunch/verifiers/traversal.hpp
+  include/hunch/verifiers/trials.hpp
+  include/hunch/verifiers/walk.hpp
 )
 set(HUNCH_RANGE_HEADERS
   include/hunch/hunch.hpp

@@ -1,0 +1,82 @@
+// A draft tree of a given shape.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <hunch/core/drafter.hpp>
+#include <hunch/core/law.hpp>
+#include <hunch/drafters/level_pass.hpp>
+#include <hunch/drafters/model.hpp>
+#include <hunch/drafters/tree_shape.hpp>
+#include <hunch/sampling/warp.hpp>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace hunch {
+
+/// Fills a shape with tokens of `draft`: at each node its children are drawn without replacement from the warped law
+/// (Gumbel-Top-k, noise of the node's own), or, with a greedy warper, are its most likely tokens. With shared noise
+/// they are the first by the noise of the target's own draw at their position (law `coupled`, `match` only).
+///
+/// A law with fewer tokens than the shape has children leaves the last ones out; a budget below the shape's size keeps
+/// the shape's first nodes in level order. Cost: one batched pass of the draft model per level that has inner nodes.
+/// Sources: Jeon et al., "Recursive Speculative Decoding" (2024), RSD-C; Chen et al., "Sequoia" (2024).
+template <Backend B, class W, draft_noise Noise = draft_noise::own>
+class static_tree {
+ public:
+  static constexpr laws sibling_laws = is_greedy<W>()              ? deterministic
+                                       : Noise == draft_noise::own ? without_replacement
+                                                                   : coupled;
+
+  static_tree(B& draft, W warp, tree_shape shape) : pass_{draft, std::move(warp)}, shape_{std::move(shape)} {}
+
+  [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
+  [[nodiscard]] const tree_shape& shape() const noexcept { return shape_; }
+
+  template <class P, class R>
+  void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    places_.assign(1, 0);
+    pass_.grow(
+        ctx, tree, [&](node_id n) { return shape_.children(places_[n]) > 0; },
+        [&](node_id n, const auto& row) { expand(ctx, tree, n, row); }, [] {});
+  }
+
+ private:
+  template <class P, class R, class Row>
+  void expand(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id n, const Row& row) {
+    const std::size_t k = std::min<std::size_t>(shape_.children(places_[n]), ctx.budget - tree.size());
+    if (k == 0) return;
+    if constexpr (sibling_laws == without_replacement) {
+      const auto q = pass_.law(ctx, tree, n, row);
+      if (q.empty()) return;
+      ctx.random.ordered_without_replacement(ctx.site(n), q, k, drawn_);
+    } else if constexpr (sibling_laws == coupled) {
+      const std::span<const logit_t<B>> logits = pass_.logits(ctx, tree, n, row);
+      ctx.random.ordered_at_position(ctx.position(tree.depth(n) + 1), logits, k, drawn_);
+    } else {
+      largest(std::span<const logit_t<B>>{pass_.logits(ctx, tree, n, row)}, k, drawn_);
+    }
+    for (std::uint32_t rank = 0; rank < drawn_.size(); ++rank) {
+      tree.add(n, drawn_[rank].index);
+      places_.push_back(shape_.child(places_[n], rank));
+    }
+  }
+
+  level_pass<B, W> pass_;
+  tree_shape shape_;
+  std::vector<node_id> places_;  // of the tree's nodes in the shape
+  std::vector<candidate> drawn_;
+};
+
+template <Backend B, class W>
+static_tree(B&, W, tree_shape) -> static_tree<B, W>;
+
+/// A static tree for `match` when sampling: drawn with the target's noise.
+template <Backend B, class W>
+[[nodiscard]] auto coupled_static_tree(B& draft, W warp, tree_shape shape) {
+  return static_tree<B, W, draft_noise::shared_with_target>{draft, std::move(warp), std::move(shape)};
+}
+
+}  // namespace hunch
