@@ -1,24 +1,10 @@
 // Passes of a warm backend allocate nothing.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
+#include "counted_new.hpp"
 #include "passes.hpp"
 #include "support/catch.hpp"
 #include "tiny_model.hpp"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc{};
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace hunch;
 using namespace hunch::test;
@@ -46,7 +32,7 @@ TEST_CASE("cpu: a pass, commit and rewind allocate nothing once warm", "[cpu]") 
     b.commit(other, {});
   };
   round();
-  const std::size_t before = allocations;
+  const std::size_t before = allocation_count();
   for (int i = 0; i < 5; ++i) round();
-  CHECK(allocations - before == 0);
+  CHECK(allocation_count() - before == 0);
 }

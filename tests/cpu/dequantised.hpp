@@ -19,13 +19,13 @@ inline double half_value(const std::uint8_t* p) {
 }
 
 inline double q4_1_value(const std::uint8_t* b, std::size_t i) {
-  const unsigned q = i < 16 ? b[4 + i] & 15u : b[4 + i - 16] >> 4u;
+  const unsigned q = i < 16 ? b[4 + i] & 15u : unsigned{b[4 + i - 16]} >> 4u;
   return half_value(b) * q + half_value(b + 2);
 }
 
 inline double q5_0_value(const std::uint8_t* b, std::size_t i) {
-  const unsigned fifth = (b[2 + i / 8] >> (i % 8)) & 1u;
-  const unsigned q = i < 16 ? b[6 + i] & 15u : b[6 + i - 16] >> 4u;
+  const unsigned fifth = (unsigned{b[2 + i / 8]} >> (i % 8)) & 1u;
+  const unsigned q = i < 16 ? b[6 + i] & 15u : unsigned{b[6 + i - 16]} >> 4u;
   return half_value(b) * (static_cast<int>(q + 16 * fifth) - 16);
 }
 
@@ -55,7 +55,7 @@ inline double q6_k_value(const std::uint8_t* b, std::size_t i) {
   const std::size_t j = i % 128;
   const std::uint8_t low_byte = b[64 * half + j % 64];
   const unsigned low = j < 64 ? low_byte % 16u : low_byte / 16u;
-  const unsigned high = (b[128 + 32 * half + j % 32] >> (2 * (j / 32))) & 3u;
+  const unsigned high = (unsigned{b[128 + 32 * half + j % 32]} >> (2 * (j / 32))) & 3u;
   return half_value(b + 208) * static_cast<std::int8_t>(b[192 + i / 16]) * (static_cast<int>(low + 16 * high) - 32);
 }
 
