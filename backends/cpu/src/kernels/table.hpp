@@ -1,7 +1,7 @@
 // The kernels of the CPU backend as a table of functions, one table for each instruction set.
 //
 // All tables give the same bits: integer sums are exact, and every float operation happens in one written-down order.
-// docs of the arithmetic: backends/cpu/README.md. The scalar table is the specification.
+// The arithmetic: backends/cpu/README.md. The scalar table is the specification.
 #pragma once
 
 #include <cstddef>
