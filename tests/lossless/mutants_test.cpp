@@ -138,7 +138,7 @@ TEST_CASE("mutant: two draws pruned to the larger q are 15644/101745 off on B", 
 }
 
 TEST_CASE("mutant: accept draws keyed by position show in the second round, and only there", "[mutants]") {
-  // Measured by simulation: .027 in the law of four tokens with drafts of three; exact when keyed by the round.
+  // Exactly .0402 here; 400,000 texts drawn by philox gave .043 at a noise of .005.
   auto m = fixture_m();
   const auto by_round = [&] {
     return speculate<branching>(m.target, chain(m, 3), block_chain<temperature, false>{plain});
@@ -149,7 +149,7 @@ TEST_CASE("mutant: accept draws keyed by position show in the second round, and 
   CHECK(round_distance(one_round(by_round), m.target, 4) < exact);
   CHECK(round_distance(one_round(by_position), m.target, 4) < exact);
   CHECK(text_distance(by_round, m.target, 4) < exact);
-  CHECK(text_distance(by_position, m.target, 4) > 0.01);
+  CHECK(std::abs(text_distance(by_position, m.target, 4) - 0.0402) < 1e-4);
 }
 
 TEST_CASE("block verification of chains: the published numbers on Bin and M", "[mutants]") {
