@@ -56,7 +56,7 @@ class branch_explorer {
   }
   /// The index of the piece [cuts[i - 1], cuts[i]) that the uniform lies in.
   std::size_t locate(const counter& c, std::span<const double> cuts) {
-    refuse(find(orders_, c) != orders_.end(), "a draw reads the counter of an ordered draw");
+    refuse(same_site(orders_, c), "a draw reads the counter of an ordered draw");
     auto known = find(uniforms_, c);
     if (known == uniforms_.end()) known = uniforms_.insert(known, {c, 0.0, 1.0});
     odds_.clear();
@@ -76,7 +76,7 @@ class branch_explorer {
   }
   /// The first k of the order in which indices are drawn without replacement.
   void order(const counter& c, std::span<const double> q, std::size_t k, std::vector<candidate>& out) {
-    refuse(find(uniforms_, c) != uniforms_.end(), "an ordered draw reads the counter of another draw");
+    refuse(same_site(uniforms_, c), "an ordered draw reads the counter of another draw");
     auto known = find(orders_, c);
     if (known == orders_.end()) known = orders_.insert(known, {c, {q.begin(), q.end()}, {}});
     refuse(!std::equal(q.begin(), q.end(), known->q.begin(), known->q.end()),
@@ -131,6 +131,14 @@ class branch_explorer {
   template <class T>
   static typename std::vector<T>::iterator find(std::vector<T>& all, const counter& c) {
     return std::find_if(all.begin(), all.end(), [&](const T& x) { return x.key == c; });
+  }
+  /// An ordered draw reads every lane of its site.
+  template <class T>
+  static bool same_site(const std::vector<T>& all, counter c) {
+    return std::any_of(all.begin(), all.end(), [&](const T& x) {
+      c.lane = x.key.lane;
+      return x.key == c;
+    });
   }
   /// Takes one of odds_ (they sum to 1).
   std::size_t choose() {
