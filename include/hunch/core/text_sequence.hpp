@@ -42,19 +42,19 @@ class text_sequence {
   }
 
   /// Runs the nodes [first, size) of `tree`; `extra` goes to the backend (a layer mask). See Backend::forward.
+  /// A pass that throws leaves pending what was pending before.
   template <class P, class... Extra>
   [[nodiscard]] auto forward(const basic_draft_tree<P>& tree, std::size_t first = 0, Extra... extra) {
-    const auto work = stage(tree, first);
-    return backend_->forward(*work.sequence, work.tree, extra...);
+    auto rows = backend_->forward(sequence_, tree.view(first), extra...);
+    note_pending(tree);
+    return rows;
   }
 
   /// Notes the tree as pending and returns what to hand to a batched pass.
   template <class P>
   [[nodiscard]] batch_entry<typename B::sequence> stage(const basic_draft_tree<P>& tree, std::size_t first = 0) {
-    const tree_view view = tree.view(first);
-    tokens_.assign(view.tokens.begin(), view.tokens.end());
-    parents_.assign(view.parents.begin(), view.parents.end());
-    return {&sequence_, view};
+    note_pending(tree);
+    return {&sequence_, tree.view(first)};
   }
 
   /// Keeps the pending nodes on `path` (root first).
@@ -74,6 +74,12 @@ class text_sequence {
   [[nodiscard]] typename B::sequence& sequence() noexcept { return sequence_; }
 
  private:
+  template <class P>
+  void note_pending(const basic_draft_tree<P>& tree) {
+    const tree_view view = tree.view();
+    tokens_.assign(view.tokens.begin(), view.tokens.end());
+    parents_.assign(view.parents.begin(), view.parents.end());
+  }
   /// Keeps the longest pending path that `rest` spells, drops the others.
   void keep_pending(std::span<const token> rest) {
     if (tokens_.empty()) return;
