@@ -157,8 +157,8 @@ TEST_CASE("cpu: B4: threads and instruction sets change no bit", "[cpu]") {
     const auto tree = random_tree(19, shape.vocab, 16);
     std::vector<row> expected;
     for (const cpu::options& with : {cpu::options{.threads = 1, .kernels = cpu::isa::scalar},
-                                     cpu::options{.threads = 1}, cpu::options{.threads = 2},
-                                     cpu::options{.threads = 3}, cpu::options{.threads = 2, .kernels = cpu::isa::avx2}}) {
+                                     cpu::options{.threads = 1}, cpu::options{.threads = 2}, cpu::options{.threads = 3},
+                                     cpu::options{.threads = 2, .kernels = cpu::isa::avx2}}) {
       std::vector<row> rows;
       try {
         cpu::backend b{file, with};

@@ -67,13 +67,26 @@ inline std::vector<double> dequantised(gguf::tensor_type type, const std::vector
     const auto* b = reinterpret_cast<const std::uint8_t*>(data.data() + at);
     for (std::size_t i = 0; i < traits.block_values; ++i) {
       switch (type) {
-        case gguf::tensor_type::f32: out.push_back(static_cast<double>(*reinterpret_cast<const float*>(b))); break;
-        case gguf::tensor_type::q4_1: out.push_back(q4_1_value(b, i)); break;
-        case gguf::tensor_type::q5_0: out.push_back(q5_0_value(b, i)); break;
-        case gguf::tensor_type::q8_0: out.push_back(q8_0_value(b, i)); break;
-        case gguf::tensor_type::q4_k: out.push_back(q4_k_value(b, i)); break;
-        case gguf::tensor_type::q6_k: out.push_back(q6_k_value(b, i)); break;
-        default: break;
+        case gguf::tensor_type::f32:
+          out.push_back(static_cast<double>(*reinterpret_cast<const float*>(b)));
+          break;
+        case gguf::tensor_type::q4_1:
+          out.push_back(q4_1_value(b, i));
+          break;
+        case gguf::tensor_type::q5_0:
+          out.push_back(q5_0_value(b, i));
+          break;
+        case gguf::tensor_type::q8_0:
+          out.push_back(q8_0_value(b, i));
+          break;
+        case gguf::tensor_type::q4_k:
+          out.push_back(q4_k_value(b, i));
+          break;
+        case gguf::tensor_type::q6_k:
+          out.push_back(q6_k_value(b, i));
+          break;
+        default:
+          break;
       }
     }
   }

@@ -8,8 +8,8 @@
 
 using namespace hunch;
 using namespace hunch::test;
-using gguf::tensor_type;
 using Catch::Matchers::Contains;
+using gguf::tensor_type;
 
 namespace {
 
@@ -22,7 +22,8 @@ TEST_CASE("cpu: a tensor type without kernels is refused by name", "[cpu]") {
   auto& t = m.tensors.at("blk.1.ffn_up.weight");
   t.type = tensor_type::q4_0;
   t.data.assign(64 / 32 * 18 * 96, std::byte{});
-  CHECK_THROWS_WITH(load(m), Contains("'blk.1.ffn_up.weight' is Q4_0") && Contains("F32, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K"));
+  CHECK_THROWS_WITH(load(m),
+                    Contains("'blk.1.ffn_up.weight' is Q4_0") && Contains("F32, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K"));
 }
 
 TEST_CASE("cpu: a norm that is not F32 is refused by name", "[cpu]") {

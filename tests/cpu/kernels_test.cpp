@@ -180,8 +180,8 @@ TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 o
         double magnitude = 0;
         for (std::size_t i = 0; i < inputs; ++i) {
           const std::size_t at = r * inputs + i;
-          const double a = exact ? static_cast<double>(in.x[at])
-                                 : in.q[at] * static_cast<double>(in.scale[at / in.block]);
+          const double a =
+              exact ? static_cast<double>(in.x[at]) : in.q[at] * static_cast<double>(in.scale[at / in.block]);
           sum += weights[o * inputs + i] * a;
           magnitude += std::abs(weights[o * inputs + i] * a);
         }

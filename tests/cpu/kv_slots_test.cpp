@@ -4,8 +4,8 @@
 
 #include "support/catch.hpp"
 
-using hunch::node_id;
 using hunch::no_node;
+using hunch::node_id;
 using hunch::token;
 using hunch::transformer::kv_slots;
 

@@ -61,14 +61,21 @@ inline std::vector<std::byte> random_weights(noise& from, gguf::tensor_type type
         put(b, 0, random_half(from, -6));
         put(b, 2, random_half(from, -4, true));
         break;
-      case gguf::tensor_type::q5_0: put(b, 0, random_half(from, -7)); break;
-      case gguf::tensor_type::q8_0: put(b, 0, random_half(from, -10)); break;
+      case gguf::tensor_type::q5_0:
+        put(b, 0, random_half(from, -7));
+        break;
+      case gguf::tensor_type::q8_0:
+        put(b, 0, random_half(from, -10));
+        break;
       case gguf::tensor_type::q4_k:
         put(b, 0, random_half(from, -11));
         put(b, 2, random_half(from, -9));
         break;
-      case gguf::tensor_type::q6_k: put(b, 208, random_half(from, -14)); break;
-      default: break;
+      case gguf::tensor_type::q6_k:
+        put(b, 208, random_half(from, -14));
+        break;
+      default:
+        break;
     }
   }
   return out;

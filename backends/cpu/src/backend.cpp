@@ -145,9 +145,7 @@ memory_use backend::memory() const noexcept {
   return {model_->maker.arena.used(), c.layers * c.kv_dim() * 2 * sizeof(float)};
 }
 
-sequence backend::open() {
-  return sequence{std::make_unique<sequence_state>(model_->config, model_->context)};
-}
+sequence backend::open() { return sequence{std::make_unique<sequence_state>(model_->config, model_->context)}; }
 
 std::size_t backend::room(const sequence& s) const noexcept { return s.state_->slots.room(); }
 

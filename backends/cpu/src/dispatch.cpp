@@ -25,7 +25,8 @@ bool has_f16c() noexcept {
 bool available(isa which) noexcept {
   switch (which) {
     case isa::best:
-    case isa::scalar: return true;
+    case isa::scalar:
+      return true;
 #if defined(HUNCH_CPU_X86)
     case isa::avx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
@@ -35,7 +36,8 @@ bool available(isa which) noexcept {
              __builtin_cpu_supports("avx512vnni");
 #else
     case isa::avx2:
-    case isa::avx512: return false;
+    case isa::avx512:
+      return false;
 #endif
   }
   return false;

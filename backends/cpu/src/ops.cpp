@@ -115,13 +115,8 @@ void cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
 activation_rows cpu_ops::quantised_rows(activation_kind kind, const row_buffer& in) const {
   if (kind == activation_kind::f32) return {.f32 = in.memory.data()};
   const quantised& from = kind == activation_kind::int8_32 ? by_32_ : by_256_;
-  return {nullptr,
-          from.q.data(),
-          from.scale.data(),
-          from.scaled_sum.data(),
-          from.sum.data(),
-          from.offset.data(),
-          from.sum_256.data()};
+  return {nullptr,         from.q.data(),      from.scale.data(),  from.scaled_sum.data(),
+          from.sum.data(), from.offset.data(), from.sum_256.data()};
 }
 
 void cpu_ops::run_products(std::span<product> products) {

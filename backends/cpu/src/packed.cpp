@@ -15,13 +15,20 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 format format_of(const gguf::tensor& t) {
   switch (t.type) {
-    case gguf::tensor_type::f32: return format::f32;
-    case gguf::tensor_type::q4_1: return format::q4_1;
-    case gguf::tensor_type::q5_0: return format::q5_0;
-    case gguf::tensor_type::q8_0: return format::q8_0;
-    case gguf::tensor_type::q4_k: return format::q4_k;
-    case gguf::tensor_type::q6_k: return format::q6_k;
-    default: break;
+    case gguf::tensor_type::f32:
+      return format::f32;
+    case gguf::tensor_type::q4_1:
+      return format::q4_1;
+    case gguf::tensor_type::q5_0:
+      return format::q5_0;
+    case gguf::tensor_type::q8_0:
+      return format::q8_0;
+    case gguf::tensor_type::q4_k:
+      return format::q4_k;
+    case gguf::tensor_type::q6_k:
+      return format::q6_k;
+    default:
+      break;
   }
   raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
         ", which is not supported; supported: F32, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K");

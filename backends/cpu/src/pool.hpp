@@ -35,8 +35,10 @@ class pool {
       for (std::size_t c = 0; c < chunks; ++c) f(0u, c);
       return;
     }
-    start(chunks, [](void* context, unsigned worker, std::size_t chunk) { (*static_cast<function*>(context))(worker, chunk); },
-          const_cast<void*>(static_cast<const void*>(&f)));
+    start(
+        chunks,
+        [](void* context, unsigned worker, std::size_t chunk) { (*static_cast<function*>(context))(worker, chunk); },
+        const_cast<void*>(static_cast<const void*>(&f)));
   }
 
   /// Calls f(worker, first, last) for ranges that make up [0, n): a few for each thread, so that a slow thread holds

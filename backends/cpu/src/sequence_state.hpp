@@ -45,12 +45,12 @@ struct sequence_state {
 
   transformer::kv_slots slots;
   std::size_t head_dim;
-  std::size_t stores;             // layers * kv_heads * 2
-  lazy_memory kv;                 // [layer, kv_head, key or value, slot, head_dim]
-  buffer<float> logits;           // [rows of the last pass, vocab]
-  buffer<float> hidden;           // [nodes of the last tree, width]
+  std::size_t stores;    // layers * kv_heads * 2
+  lazy_memory kv;        // [layer, kv_head, key or value, slot, head_dim]
+  buffer<float> logits;  // [rows of the last pass, vocab]
+  buffer<float> hidden;  // [nodes of the last tree, width]
   std::size_t hidden_rows = 0;
-  std::vector<skip> mask;         // what the pending nodes were run without; empty: nothing
+  std::vector<skip> mask;          // what the pending nodes were run without; empty: nothing
   std::vector<float*> batch_rows;  // rows of a batched pass that this sequence was first in
 };
 

@@ -30,8 +30,7 @@ inline void score_keys(const attention& a, std::size_t head, std::size_t stride)
       const f32x16 key = load(k + d);
       for (std::size_t h = 0; h < Heads; ++h) acc[h] = fma(load(q + h * a.head_dim + d), key, acc[h]);
     }
-    for (std::size_t h = 0; h < Heads; ++h)
-      scores[h * stride + i - a.first] = sum_of(acc[h]) * a.scale;
+    for (std::size_t h = 0; h < Heads; ++h) scores[h * stride + i - a.first] = sum_of(acc[h]) * a.scale;
   }
 }
 
@@ -67,16 +66,14 @@ inline void sum_values(const attention& a, std::size_t head, std::size_t stride,
   }
   for (std::size_t h = 0; h < Heads; ++h)
     for (std::size_t c = 0; c < Vectors; ++c)
-      store(a.out + (head + h) * a.head_dim + d + 16 * c,
-            mul(acc[h][c], broadcast(inverse[h])));
+      store(a.out + (head + h) * a.head_dim + d + 16 * c, mul(acc[h][c], broadcast(inverse[h])));
 }
 
 template <std::size_t Heads>
 inline void attend_heads(const attention& a, std::size_t head, std::size_t stride) {
   score_keys<Heads>(a, head, stride);
   float inverse[Heads];
-  for (std::size_t h = 0; h < Heads; ++h)
-    inverse[h] = exponentials(a.scores + (head + h) * stride, a.count - a.first);
+  for (std::size_t h = 0; h < Heads; ++h) inverse[h] = exponentials(a.scores + (head + h) * stride, a.count - a.first);
   std::size_t d = 0;
   for (; d + 16 * value_tile <= a.head_dim; d += 16 * value_tile)
     sum_values<Heads, value_tile>(a, head, stride, d, inverse);

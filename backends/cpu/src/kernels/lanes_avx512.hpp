@@ -49,9 +49,7 @@ inline i32x16 load_i8(const unsigned char* p) { return {_mm512_cvtepi8_epi32(loa
 
 inline u8x64 load_bytes(const unsigned char* p) { return {_mm512_loadu_si512(p)}; }
 inline u8x64 low_nibbles(u8x64 v) { return {_mm512_and_si512(v.v, _mm512_set1_epi8(15))}; }
-inline u8x64 high_nibbles(u8x64 v) {
-  return {_mm512_and_si512(_mm512_srli_epi16(v.v, 4), _mm512_set1_epi8(15))};
-}
+inline u8x64 high_nibbles(u8x64 v) { return {_mm512_and_si512(_mm512_srli_epi16(v.v, 4), _mm512_set1_epi8(15))}; }
 template <int Shift>
 inline u8x64 two_bits_up(u8x64 v) {
   constexpr int left = Shift <= 4 ? 4 - Shift : 0;

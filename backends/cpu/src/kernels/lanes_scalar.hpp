@@ -11,9 +11,9 @@ struct u8x64 {
   std::uint8_t byte[64];  // bytes 4o .. 4o+3 belong to lane o
 };
 
-inline constexpr std::size_t tile_rows = 4;    // rows that share one unpacked block of weights
-inline constexpr std::size_t head_tile = 2;    // query heads that share a sweep over keys
-inline constexpr std::size_t value_tile = 2;   // vectors of a value row that are summed at once
+inline constexpr std::size_t tile_rows = 4;   // rows that share one unpacked block of weights
+inline constexpr std::size_t head_tile = 2;   // query heads that share a sweep over keys
+inline constexpr std::size_t value_tile = 2;  // vectors of a value row that are summed at once
 
 inline f32x16 load(const float* p) {
   f32x16 r;

@@ -85,8 +85,8 @@ inline void tile_32(const product& p, const unsigned char* strip, std::size_t ro
 
 struct q4_k_blocks {
   static constexpr format kind = format::q4_k;
-  static constexpr int parts = 8;     // runs of values with one integer scale
-  static constexpr int vectors = 8;   // of 4 values each in a part
+  static constexpr int parts = 8;            // runs of values with one integer scale
+  static constexpr int vectors = 8;          // of 4 values each in a part
   static constexpr bool has_minimum = true;  // then acc = fma(-(dmin * d_a), float(M), acc), M = sum of mn * sum a
   static constexpr std::size_t scale_at = 2304;
 
@@ -117,10 +117,18 @@ struct q6_k_blocks {
       const u8x64 nibbles = load_bytes(low + 64 * j);
       const u8x64 bits = load_bytes(up + 64 * j);
       switch (quarter) {
-        case 0: w[j] = either(low_nibbles(nibbles), two_bits_up<0>(bits)); break;
-        case 1: w[j] = either(low_nibbles(nibbles), two_bits_up<2>(bits)); break;
-        case 2: w[j] = either(high_nibbles(nibbles), two_bits_up<4>(bits)); break;
-        default: w[j] = either(high_nibbles(nibbles), two_bits_up<6>(bits)); break;
+        case 0:
+          w[j] = either(low_nibbles(nibbles), two_bits_up<0>(bits));
+          break;
+        case 1:
+          w[j] = either(low_nibbles(nibbles), two_bits_up<2>(bits));
+          break;
+        case 2:
+          w[j] = either(high_nibbles(nibbles), two_bits_up<4>(bits));
+          break;
+        default:
+          w[j] = either(high_nibbles(nibbles), two_bits_up<6>(bits));
+          break;
       }
     }
   }
@@ -180,8 +188,7 @@ inline void tile_1(const product& p, const unsigned char* strip, std::size_t row
   for (std::size_t r = 0; r < Rows; ++r) acc[r] = broadcast(0.0f);
   for (std::size_t i = 0; i < p.inputs; ++i) {
     const f32x16 column = load(w + 16 * i);
-    for (std::size_t r = 0; r < Rows; ++r)
-      acc[r] = fma(column, broadcast(p.in.f32[(row + r) * p.inputs + i]), acc[r]);
+    for (std::size_t r = 0; r < Rows; ++r) acc[r] = fma(column, broadcast(p.in.f32[(row + r) * p.inputs + i]), acc[r]);
   }
 }
 
@@ -196,7 +203,8 @@ inline void store_outputs(const product& p, std::size_t strip, std::size_t row, 
   }
   float lanes[strip_outputs];
   store(lanes, sums);
-  for (std::size_t l = 0; first + l < p.outputs; ++l) out[l] = p.bias == nullptr ? lanes[l] : lanes[l] + p.bias[first + l];
+  for (std::size_t l = 0; first + l < p.outputs; ++l)
+    out[l] = p.bias == nullptr ? lanes[l] : lanes[l] + p.bias[first + l];
 }
 
 template <class F, std::size_t Rows>

@@ -30,12 +30,18 @@ inline constexpr std::size_t strip_outputs = 16;
 }
 [[nodiscard]] constexpr std::size_t strip_block_bytes(format f) noexcept {
   switch (f) {
-    case format::f32: return 64;
-    case format::q4_1: return 256 + 32 + 32;             // nibbles, d, m
-    case format::q5_0: return 256 + 64 + 32;             // nibbles, fifth bits, d
-    case format::q8_0: return 512 + 32;                  // bytes + 128, d
-    case format::q4_k: return 2048 + 128 + 128 + 64;     // nibbles, scales, minimum scales, d, dmin
-    case format::q6_k: return 2048 + 1024 + 256 + 32;    // nibbles, upper two bits, scales, d
+    case format::f32:
+      return 64;
+    case format::q4_1:
+      return 256 + 32 + 32;  // nibbles, d, m
+    case format::q5_0:
+      return 256 + 64 + 32;  // nibbles, fifth bits, d
+    case format::q8_0:
+      return 512 + 32;  // bytes + 128, d
+    case format::q4_k:
+      return 2048 + 128 + 128 + 64;  // nibbles, scales, minimum scales, d, dmin
+    case format::q6_k:
+      return 2048 + 1024 + 256 + 32;  // nibbles, upper two bits, scales, d
   }
   return 0;
 }
@@ -70,7 +76,7 @@ struct product {
   std::size_t outputs;
   activation_rows in;
   std::size_t rows;
-  float* const* out;          // [rows] rows of outputs
+  float* const* out;  // [rows] rows of outputs
   std::size_t first_strip;
   std::size_t last_strip;
 };
@@ -80,11 +86,11 @@ struct product {
 /// Keys are visited in logical order: indices [first, count), where index i lies in slot i below `run` and in
 /// tail[i - run] from there on.
 struct attention {
-  const float* q;     // [heads, head_dim]
-  const float* k;     // [slot, head_dim] of this layer and key-value head
-  const float* v;     // [slot, head_dim]
-  float* out;         // [heads, head_dim]
-  float* scores;      // scratch [heads, (count - first) rounded up to 16]
+  const float* q;  // [heads, head_dim]
+  const float* k;  // [slot, head_dim] of this layer and key-value head
+  const float* v;  // [slot, head_dim]
+  float* out;      // [heads, head_dim]
+  float* scores;   // scratch [heads, (count - first) rounded up to 16]
   const std::uint32_t* tail;
   std::size_t heads;
   std::size_t head_dim;  // a multiple of 16

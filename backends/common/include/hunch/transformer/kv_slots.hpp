@@ -16,8 +16,8 @@ namespace hunch::transformer {
 ///
 /// Kept token i lies in slot i, pending node n in slot kept() + n. So a kept token's position is its slot, and what a
 /// node sees is the kept slots followed by the slots of its ancestors, root first, and its own: logical order.
-/// Checks that guard memory (room, parents) raise hunch::error before anything changes; they cost nothing beside a pass.
-/// No allocation once the sequence has held as many pending nodes before.
+/// Checks that guard memory (room, parents) raise hunch::error before anything changes; they cost nothing beside a
+/// pass. No allocation once the sequence has held as many pending nodes before.
 class kv_slots {
  public:
   /// What a node sees, in logical order: index i lies in slot i below `run`, in tail[i - run] from there on.
@@ -63,8 +63,7 @@ class kv_slots {
   /// Adds `count` nodes, each the child of the one before; for prefill.
   void append_chain(std::size_t count) {
     if (count > room()) refuse_room(count);
-    for (std::size_t i = 0; i < count; ++i)
-      add(nodes_.empty() ? no_node : static_cast<node_id>(nodes_.size() - 1));
+    for (std::size_t i = 0; i < count; ++i) add(nodes_.empty() ? no_node : static_cast<node_id>(nodes_.size() - 1));
   }
 
   /// Forgets the pending nodes from `first` on, as if they had not been appended.
@@ -158,8 +157,7 @@ class kv_slots {
     for (std::size_t i = tree.first; i < size; ++i) {
       const node_id parent = tree.parents[i];
       const bool root = i == 0;
-      if (root ? parent != no_node || tree.depths[i] != 0
-               : parent >= i || tree.depths[i] != tree.depths[parent] + 1)
+      if (root ? parent != no_node || tree.depths[i] != 0 : parent >= i || tree.depths[i] != tree.depths[parent] + 1)
         raise("kv: node " + std::to_string(i) + " has parent " + std::to_string(parent) + " and depth " +
               std::to_string(tree.depths[i]) + "; node 0 is the root, parents come before their children");
     }
@@ -172,8 +170,8 @@ class kv_slots {
 
   std::size_t capacity_;
   std::size_t kept_ = 0;
-  std::vector<node> nodes_;            // pending
-  std::vector<std::uint32_t> tails_;   // slots of nodes off the main chain
+  std::vector<node> nodes_;           // pending
+  std::vector<std::uint32_t> tails_;  // slots of nodes off the main chain
   std::vector<move> moves_;
 };
 

@@ -15,10 +15,10 @@ namespace hunch::transformer {
 /// One layer. Matrices are [outputs, inputs]; vectors that a model has not are empty.
 template <class Matrix, class Vector>
 struct layer_weights {
-  Vector attn_norm, ffn_norm;                      // [width]
-  Vector q_bias, k_bias, v_bias;                   // [q_dim], [kv_dim]; qwen2
-  Vector q_norm, k_norm;                           // [head_dim]; gemma3
-  Vector post_attention_norm, post_ffw_norm;       // [width]; gemma3
+  Vector attn_norm, ffn_norm;                 // [width]
+  Vector q_bias, k_bias, v_bias;              // [q_dim], [kv_dim]; qwen2
+  Vector q_norm, k_norm;                      // [head_dim]; gemma3
+  Vector post_attention_norm, post_ffw_norm;  // [width]; gemma3
   Matrix q, k, v, attn_output, gate, up, down;
 };
 
