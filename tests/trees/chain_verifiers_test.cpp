@@ -63,6 +63,21 @@ TEST_CASE("block, traversal: the text of several rounds has the target's law on 
   }
 }
 
+TEST_CASE("block, traversal: chains on B, whose residual has several tokens, keep the law", "[block][traversal]") {
+  // On Bin, A and M the residual behind an accepted token is a point or even, whatever its weight.
+  auto m = fixture_b();
+  for (const std::uint32_t gamma : {2u, 3u}) {
+    CHECK(round_distance(judged(
+                             m, [&] { return chain(m, gamma); }, block(plain)),
+                         m.target, gamma + 1) < exact);
+    CHECK(round_distance(judged(
+                             m, [&] { return chain(m, gamma); }, traversal(plain)),
+                         m.target, gamma + 1) < exact);
+  }
+  CHECK(text_distance_of(
+            m, [&] { return chain(m, 2); }, block(plain), 3) < exact);
+}
+
 TEST_CASE("block, traversal: chosen drafts are judged by the target's own draws", "[block][traversal]") {
   auto m = fixture_m();
   const auto lookup = [] { return with_length(prompt_lookup(1), fixed_length{2}); };

@@ -11,22 +11,22 @@ using namespace hunch::test;
 
 namespace {
 
-constexpr std::size_t draws = 100000;
+constexpr std::size_t draws = 50000;
 
 auto beam(pair_of_models& m, std::uint32_t width, std::uint32_t length) {
   return [&m, width, length] { return stochastic_beam(m.draft, plain, width, length); };
 }
 
-/// Reference: 2e5 draws, ±.003; four standard deviations of ours are 4·.9/√1e5 = .011.
+/// Reference: 2e5 draws, ±.003; four standard deviations of ours are 4·.9/√5e4 = .016.
 void check_expectation(std::uint32_t width, std::uint32_t length, double by_rejection, double by_traversal) {
   auto m = fixture_m();
   INFO("width " << width << ", length " << length);
   const double threshold = sampling_threshold(std::pow(3.0, length + 1), draws);
   const round_law top_down = sampled(m, beam(m, width, length), rejection(plain), draws);
-  CHECK(std::abs(top_down.accepted - by_rejection) < .014);
+  CHECK(std::abs(top_down.accepted - by_rejection) < .019);
   CHECK(round_distance(top_down, m.target, length + 1) < threshold);
   const round_law bottom_up = sampled(m, beam(m, width, length), traversal(plain), draws, 1000000);
-  CHECK(std::abs(bottom_up.accepted - by_traversal) < .014);
+  CHECK(std::abs(bottom_up.accepted - by_traversal) < .019);
   CHECK(round_distance(bottom_up, m.target, length + 1) < threshold);
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("stochastic_beam: children judged by identity are seen, TV .0635", "[s
 }
 
 TEST_CASE("stochastic_beam: the first level is an ordered pair drawn without replacement", "[stochastic_beam]") {
-  // q = (.6, .3, .1): q_i·q_j/(1 - q_i). Four standard deviations of a proportion at 1e5 draws: .0063.
+  // q = (.6, .3, .1): q_i·q_j/(1 - q_i). Four standard deviations of a proportion at 5e4 draws: .0089.
   auto m = models({.5, .3, .2}, {.6, .3, .1});
   std::map<std::pair<token, token>, double> share;
   auto drafter = stochastic_beam(m.draft, plain, 2, 1);
@@ -90,7 +90,7 @@ TEST_CASE("stochastic_beam: the first level is an ordered pair drawn without rep
   }
   const std::map<std::pair<token, token>, double> want{{{0, 1}, .45},      {{0, 2}, .15},      {{1, 0}, .18 / .7},
                                                        {{1, 2}, .03 / .7}, {{2, 0}, .06 / .9}, {{2, 1}, .03 / .9}};
-  for (const auto& [pair, p] : want) CHECK(std::abs(share[pair] - p) < .0063);
+  for (const auto& [pair, p] : want) CHECK(std::abs(share[pair] - p) < .0089);
 }
 
 TEST_CASE("stochastic_beam: its leaves are sequences drawn without replacement", "[stochastic_beam]") {

@@ -87,3 +87,25 @@ TEST_CASE("ordered_at_position: the first is at_position's token, the rest follo
     for (std::size_t i = 1; i < all.size(); ++i) REQUIRE(all[i - 1].score >= all[i].score);
   }
 }
+
+TEST_CASE("draft_tree: independent draws of one token share a node and stay trials of their own", "[trees]") {
+  draft_tree tree{5};
+  tree.reset(4);
+  CHECK(tree.law(0) == deterministic);
+  (void)tree.make_q(0);
+  CHECK(tree.law(0) == without_replacement);
+  tree.begin_draws(0, iid);
+  const node_id a = tree.draw(0, 2);
+  const node_id b = tree.draw(0, 3);
+  CHECK(tree.draw(0, 2) == a);
+  CHECK(tree.law(0) == iid);
+  CHECK(tree.size() == 3);
+  const auto draws = tree.draws(0);
+  CHECK(std::vector<node_id>(draws.begin(), draws.end()) == std::vector<node_id>{a, b, a});
+  tree.begin_draws(b, joint_pair);
+  const node_id c = tree.draw(b, 2);  // the same token elsewhere is another node
+  CHECK((c != a && tree.draws(b).size() == 1 && tree.draws(0).size() == 3));
+  CHECK(tree.draws(a).empty());
+  tree.reset(1);
+  CHECK((tree.draws(0).empty() && tree.law(0) == deterministic));
+}
