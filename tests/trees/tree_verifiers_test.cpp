@@ -147,6 +147,14 @@ TEST_CASE("spec_hub: pairs are accepted 9/10 of the time on A, 3/4 on B", "[spec
   check(models({.5, .3, .2}, {0, 1, 0}), .3);  // nothing to pair with: one draft
 }
 
+TEST_CASE("spec_hub: the favourite's mass that rejected pairs take is not given out again", "[spec_hub]") {
+  // On A and B nothing of it is left after the pairs that begin with the favourite; here .136 is, and .2 wants it.
+  auto m = models({.3, .05, .3, .35}, {.3, .25, .25, .2});
+  const round_law law = judged(
+      m, [&] { return spec_hub_pairs(m.draft, plain); }, spec_hub(plain));
+  CHECK(round_distance(law, m.target, 2) < exact);
+}
+
 TEST_CASE("spec_hub: two levels and a budget that cuts a pair keep the law", "[spec_hub]") {
   auto m = fixture_m();
   const auto pairs = [&] { return spec_hub_pairs(m.draft, plain, 2); };
