@@ -54,7 +54,7 @@ std::size_t choose_context(const gguf::file& file, long wanted, std::ostream& no
   return std::min(longest, fits);
 }
 
-engine::engine(const model_options& options, std::ostream& notes) : notes_{&notes}, options_{options} {
+engine::engine(const model_options& options, std::ostream& notes) : options_{options} {
   const std::size_t context = choose_context(gguf::file{options.path}, options.context, notes);
   target_ = std::make_unique<model>(options.path, static_cast<unsigned>(options.threads), context);
 }

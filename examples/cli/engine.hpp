@@ -37,7 +37,6 @@ class engine {
   void load_drafts(const spec& s);
 
  private:
-  std::ostream* notes_;
   model_options options_;
   std::unique_ptr<model> target_;
   std::map<std::string, std::unique_ptr<model>> drafts_;  // by real path
