@@ -66,7 +66,7 @@ void table::print(std::ostream& out) const {
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string pad(widths[i] - width_of(row[i]), ' ');
-      out << (i == 0 ? "" : "  ") << (i == 0 ? row[i] + pad : pad + row[i]);
+      out << (i == 0 ? "" : "  ") << (i < names_ ? row[i] + pad : pad + row[i]);
     }
     out << '\n';
   }

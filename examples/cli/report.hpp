@@ -15,14 +15,15 @@ namespace hunch::cli {
 
 using json = nlohmann::ordered_json;  // keys in the order in which they are written
 
-/// A table for people: the first column left-aligned, the others right-aligned.
+/// A table for people: the first columns (names) left-aligned, the others (numbers) right-aligned.
 class table {
  public:
-  explicit table(std::vector<std::string> head) { add(std::move(head)); }
+  explicit table(std::vector<std::string> head, std::size_t names = 1) : names_{names} { add(std::move(head)); }
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   void print(std::ostream& out) const;
 
  private:
+  std::size_t names_;
   std::vector<std::vector<std::string>> rows_;  // the first is the head
 };
 

@@ -162,7 +162,7 @@ class bench {
   }
 
   void print_table(const std::vector<bench_row>& rows) const {
-    table t{{"spec", "category", "prompts", "tokens", "tok/s", "speed-up", "mean", "τ", "α", "yield", "identical"}};
+    table t{{"spec", "category", "prompts", "tokens", "tok/s", "speed-up", "mean", "τ", "α", "yield", "identical"}, 2};
     for (const bench_row& r : rows)
       t.add({label_of(r.spec), r.category, std::to_string(r.prompts), std::to_string(r.tokens),
              fixed(r.tokens_per_s, 1), fixed(r.speedup, 2), fixed(r.speedup_mean, 2), fixed(r.tau, 2),
