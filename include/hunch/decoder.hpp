@@ -183,8 +183,8 @@ class decoder {
 
   text_sequence<B> target_;
   D drafter_;
-  [[no_unique_address]] V verifier_;
-  [[no_unique_address]] O observer_;
+  V verifier_;
+  O observer_;
   basic_draft_tree<scalar> tree_;
   basic_verdict<scalar> verdict_;
   basic_context<R> ctx_{};

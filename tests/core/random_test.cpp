@@ -109,3 +109,17 @@ TEST_CASE("split: a nested decoder has its own draws and the same noise of posit
     CHECK(outer.at_position(position, std::span<const float>{logits}) ==
           inner.at_position(position, std::span<const float>{logits}));
 }
+
+TEST_CASE("at_position: rows longer than a block, and logits far from zero, keep their winner", "[random]") {
+  // The skipping test works in floats; a shift of all logits must not change who wins.
+  std::vector<double> logits(515);
+  for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<double>(i * 37 % 101) * 0.25;
+  for (std::uint64_t position = 0; position < 100; ++position) {
+    const token winner = philox{3}.at_position(position, std::span<const double>{logits});
+    for (const double shift : {-64.0, 4096.0, -1048576.0 * 4}) {
+      std::vector<double> moved = logits;
+      for (double& x : moved) x += shift;
+      CHECK(philox{3}.at_position(position, std::span<const double>{moved}) == winner);
+    }
+  }
+}

@@ -153,3 +153,39 @@ TEST_CASE("filters: a row with a NaN never becomes usable", "[warp]") {
       CHECK_FALSE(softmax(std::span<float>{r}));
   }
 }
+
+TEST_CASE("exp_of_negative: within 2e-7 of the exponential, exactly 1 at 0 and 0 at the far end", "[row]") {
+  double worst = 0;
+  for (float x = 0; x > -87.0f; x -= 0.00137f) {
+    const double exact = std::exp(static_cast<double>(x));
+    worst = std::max(worst, std::abs(static_cast<double>(exp_of_negative(x)) - exact) / exact);
+  }
+  CHECK(worst < 2e-7);
+  CHECK(exp_of_negative(0.0f) == 1.0f);
+  CHECK(exp_of_negative(-89.0f) == 0.0f);
+  CHECK(exp_of_negative(-std::numeric_limits<float>::infinity()) == 0.0f);
+}
+
+TEST_CASE("softmax: sums to 1 over a long row with a ragged end, keeps the order, -inf is exactly 0", "[row]") {
+  std::vector<float> row(1003);
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(i % 29) * 0.5f;
+  row[500] = -std::numeric_limits<float>::infinity();
+  REQUIRE(softmax(std::span<float>{row}));
+  double sum = 0;
+  for (const float x : row) sum += static_cast<double>(x);
+  CHECK(sum == Approx(1.0).epsilon(1e-6));
+  CHECK(row[500] == 0.0f);
+  CHECK(static_cast<double>(row[28] / row[26]) == Approx(std::exp(1.0)).epsilon(1e-6));
+}
+
+TEST_CASE("warpers: a pipe of four stages keeps the parameters of each", "[warp]") {
+  // clang 14 once laid [[no_unique_address]] members over each other's padding: the temperature was lost.
+  const auto warp = top_k(3) | top_p(0.99f) | min_p(0.01f) | temperature(0.5f);
+  std::vector<float> row{1.0f, 2.0f, 3.0f, 0.0f};
+  draft_tree tree{4};
+  const std::vector<token> text{0};
+  warp(std::span<float>{row}, prefix_view{text, tree.view(), 0});
+  CHECK(row[0] == 2.0f);
+  CHECK(row[2] == 6.0f);
+  CHECK(row[3] == -std::numeric_limits<float>::infinity());
+}

@@ -49,7 +49,7 @@ class with_length {
 
  private:
   D drafter_;
-  [[no_unique_address]] L policy_;
+  L policy_;
 };
 
 }  // namespace hunch

@@ -86,7 +86,7 @@ class level_pass {
 
  private:
   text_sequence<B> sequence_;
-  [[no_unique_address]] W warp_;
+  W warp_;
   std::vector<logit_t<B>> scratch_;
 };
 

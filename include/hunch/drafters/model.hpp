@@ -71,7 +71,7 @@ class model_drafter {
   }
 
   text_sequence<B> sequence_;
-  [[no_unique_address]] W warp_;
+  W warp_;
   bool ready_ = false;
 };
 

@@ -145,8 +145,8 @@ class piped : public warper_base {
   }
 
  private:
-  [[no_unique_address]] A a_;
-  [[no_unique_address]] B b_;
+  A a_;
+  B b_;
 };
 
 template <LibraryWarper A, LibraryWarper B>

@@ -110,7 +110,7 @@ class block {
     return ctx.random.categorical(ctx.site(at), purpose::residual, std::span<const P>{p});
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

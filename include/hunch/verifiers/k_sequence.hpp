@@ -116,7 +116,7 @@ class k_sequence {
     return no_node;
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

@@ -82,7 +82,7 @@ class typical {
     return std::min(epsilon_, delta_ * std::exp(-entropy));
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
   double epsilon_;
   double delta_;
 };
@@ -114,7 +114,7 @@ class lenient {
   }
 
  private:
-  [[no_unique_address]] W warp_;
+  W warp_;
   double l_;
 };
 

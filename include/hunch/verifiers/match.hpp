@@ -69,7 +69,7 @@ class match {
     return c;
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

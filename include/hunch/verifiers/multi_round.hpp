@@ -38,7 +38,7 @@ class multi_round {
   }
 
  private:
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

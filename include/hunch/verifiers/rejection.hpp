@@ -119,7 +119,7 @@ class rejection {
     return true;
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

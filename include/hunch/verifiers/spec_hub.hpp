@@ -109,7 +109,7 @@ class spec_hub {
     return no_node;
   }
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch

@@ -163,7 +163,7 @@ class traversal {
     }
   };
 
-  [[no_unique_address]] W warp_;
+  W warp_;
 };
 
 }  // namespace hunch
