@@ -15,6 +15,14 @@ using tokens = std::vector<token>;
 
 namespace {
 
+/// Range by range: ranges::to makes GCC 12 warn about range-v3's own iterator.
+template <class Range>
+std::vector<node_id> listed(Range range) {
+  std::vector<node_id> all;
+  for (const node_id n : range) all.push_back(n);
+  return all;
+}
+
 struct timed {
   static constexpr bool wants_time = true;
   double seconds = 0;
@@ -76,9 +84,9 @@ TEST_CASE("children: the nodes below a parent in judging order; nodes: all of th
   const node_id a = tree.add(0, 3);
   const node_id b = tree.add(0, 1);
   const node_id c = tree.add(a, 5);
-  CHECK((children(tree, 0) | ranges::to<std::vector>()) == std::vector<node_id>{a, b});
-  CHECK((children(tree, a) | ranges::to<std::vector>()) == std::vector<node_id>{c});
-  CHECK((children(tree, b) | ranges::to<std::vector>()).empty());
+  CHECK(listed(children(tree, 0)) == std::vector<node_id>{a, b});
+  CHECK(listed(children(tree, a)) == std::vector<node_id>{c});
+  CHECK(listed(children(tree, b)).empty());
   CHECK((nodes(tree) | ranges::to<std::vector>()) == std::vector<node_id>{0, a, b, c});
   verdict v;
   v.path = {0, a, c};
