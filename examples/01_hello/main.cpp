@@ -1,10 +1,11 @@
 // The smallest whole program: a model that is a table, a drafter that repeats, and how many passes that saves.
 #include <array>
-#include <hunch/hunch.hpp>
-#include <hunch/testing/toy_backend.hpp>
 #include <iostream>
 #include <string_view>
 #include <vector>
+
+#include <hunch/hunch.hpp>
+#include <hunch/testing/toy_backend.hpp>
 
 using namespace hunch;
 

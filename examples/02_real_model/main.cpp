@@ -1,12 +1,13 @@
 // A real model: reads a GGUF file, writes text by plain decoding and with prompt lookup, and checks that it is the
 // same.
+#include <iostream>
+#include <vector>
+
 #include <hunch/core.hpp>
 #include <hunch/cpu/backend.hpp>
 #include <hunch/gguf/detokenizer.hpp>
 #include <hunch/gguf/file.hpp>
 #include <hunch/gguf/tokenizer.hpp>
-#include <iostream>
-#include <vector>
 
 using namespace hunch;
 

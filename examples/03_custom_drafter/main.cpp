@@ -1,10 +1,11 @@
 // A drafter of your own: one verb, and the text is the same whatever it guesses.
 #include <algorithm>
 #include <array>
-#include <hunch/core.hpp>
-#include <hunch/testing/toy_backend.hpp>
 #include <iostream>
 #include <vector>
+
+#include <hunch/core.hpp>
+#include <hunch/testing/toy_backend.hpp>
 
 using namespace hunch;
 

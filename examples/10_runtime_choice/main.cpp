@@ -1,10 +1,11 @@
 // What guesses is chosen while the program runs: any_drafter hides it behind one virtual call a step.
-#include <hunch/core.hpp>
-#include <hunch/testing/toy_backend.hpp>
 #include <iomanip>
 #include <iostream>
 #include <string>
 #include <vector>
+
+#include <hunch/core.hpp>
+#include <hunch/testing/toy_backend.hpp>
 
 using namespace hunch;
 using testing::toy_backend;

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <hunch/core/types.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <hunch/core/types.hpp>
 
 namespace hunch::cli {
 

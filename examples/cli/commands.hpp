@@ -1,8 +1,9 @@
 // The commands: each adds its options to the program and, when it is chosen, what to do.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include <CLI/CLI.hpp>
 
 namespace hunch::cli {
 

@@ -1,12 +1,13 @@
 #include "engine.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
+#include <ostream>
+
+#include <unistd.h>
+
 #include <hunch/core/error.hpp>
 #include <hunch/gguf/config.hpp>
-#include <ostream>
 
 namespace hunch::cli {
 namespace {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <hunch/cpu/backend.hpp>
-#include <hunch/gguf/file.hpp>
-#include <hunch/gguf/tokenizer.hpp>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <hunch/cpu/backend.hpp>
+#include <hunch/gguf/file.hpp>
+#include <hunch/gguf/tokenizer.hpp>
 
 #include "options.hpp"
 #include "spec.hpp"

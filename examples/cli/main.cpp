@@ -1,8 +1,9 @@
 // The program `hunch`: text from a GGUF model, with and without speculation, and what speculation brings.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 #include <iostream>
+
+#include <CLI/CLI.hpp>
 
 #include "commands.hpp"
 #include "options.hpp"

@@ -1,10 +1,11 @@
 // Options that commands share.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "draft_flags.hpp"
 

@@ -6,10 +6,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <hunch/core/error.hpp>
 #include <iostream>
 #include <iterator>
+
 #include <nlohmann/json.hpp>
+
+#include <hunch/core/error.hpp>
 
 namespace hunch::cli {
 namespace {

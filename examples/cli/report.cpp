@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <hunch/core/error.hpp>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
 #include <thread>
+
+#include <hunch/core/error.hpp>
 
 namespace hunch::cli {
 namespace {

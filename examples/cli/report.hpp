@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <hunch/cpu/backend.hpp>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <hunch/cpu/backend.hpp>
 
 #include "session.hpp"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
+
 #include <hunch/core/error.hpp>
 #include <hunch/drafters/first_of.hpp>
 #include <hunch/drafters/length.hpp>
@@ -12,7 +14,6 @@
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/match.hpp>
 #include <hunch/verifiers/rejection.hpp>
-#include <utility>
 
 namespace hunch::cli {
 namespace {

@@ -3,12 +3,13 @@
 
 #include <cstddef>
 #include <functional>
-#include <hunch/any.hpp>
-#include <hunch/gguf/detokenizer.hpp>
-#include <hunch/trace/stats.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <hunch/any.hpp>
+#include <hunch/gguf/detokenizer.hpp>
+#include <hunch/trace/stats.hpp>
 
 #include "answer.hpp"
 #include "engine.hpp"

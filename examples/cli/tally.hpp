@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <hunch/trace/stats.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <hunch/trace/stats.hpp>
 
 namespace hunch::cli {
 

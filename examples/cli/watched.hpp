@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <span>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/cpu/backend.hpp>
-#include <span>
 
 namespace hunch::cli {
 

@@ -1,15 +1,16 @@
 // Run-time choice of a drafter or of a whole decoder: one virtual call a step, none per token of the vocabulary.
 #pragma once
 
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/decoder.hpp>
 #include <hunch/drafters/first_of.hpp>
 #include <hunch/trace/stats.hpp>
-#include <memory>
-#include <span>
-#include <type_traits>
-#include <utility>
 
 namespace hunch {
 

@@ -4,6 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/drafter.hpp>
@@ -11,12 +18,6 @@
 #include <hunch/core/observer.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/core/verifier.hpp>
-#include <limits>
-#include <span>
-#include <string>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 namespace hunch {
 

@@ -1,13 +1,15 @@
 // range-v3 views: children and paths of a tree, and a decoder's text as a lazy stream of tokens.
 #pragma once
 
-#include <hunch/core/context.hpp>
-#include <hunch/core/draft_tree.hpp>
-#include <hunch/decoder.hpp>
+#include <span>
+
 #include <range/v3/view/facade.hpp>
 #include <range/v3/view/iota.hpp>
 #include <range/v3/view/transform.hpp>
-#include <span>
+
+#include <hunch/core/context.hpp>
+#include <hunch/core/draft_tree.hpp>
+#include <hunch/decoder.hpp>
 
 namespace hunch {
 

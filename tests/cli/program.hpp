@@ -1,15 +1,15 @@
 // Runs the program as a user does.
 #pragma once
 
-#include <sys/wait.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <sys/wait.h>
+#include <nlohmann/json.hpp>
 
 #include "support/catch.hpp"
 #include "support/models.hpp"

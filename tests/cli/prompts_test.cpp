@@ -1,7 +1,8 @@
 #include "prompts.hpp"
 
-#include <hunch/core/error.hpp>
 #include <sstream>
+
+#include <hunch/core/error.hpp>
 
 #include "support/catch.hpp"
 

@@ -1,8 +1,9 @@
 // Heap allocations of a step, once warm. The toy backend is replaced by one that allocates nothing itself.
 #include <atomic>
 #include <cstdlib>
-#include <hunch/core.hpp>
 #include <new>
+
+#include <hunch/core.hpp>
 
 #include "support/catch.hpp"
 

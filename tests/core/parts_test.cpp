@@ -1,9 +1,10 @@
 // Run-time choice, range views, observers.
-#include <hunch/hunch.hpp>
-#include <hunch/testing/exact_law.hpp>
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/take.hpp>
 #include <range/v3/view/take_while.hpp>
+
+#include <hunch/hunch.hpp>
+#include <hunch/testing/exact_law.hpp>
 
 #include "lossless/checks.hpp"
 #include "support/catch.hpp"

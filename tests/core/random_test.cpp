@@ -1,8 +1,9 @@
 #include <cmath>
 #include <cstdint>
-#include <hunch/core/random.hpp>
 #include <limits>
 #include <vector>
+
+#include <hunch/core/random.hpp>
 
 #include "support/catch.hpp"
 

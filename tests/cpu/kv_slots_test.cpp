@@ -1,6 +1,6 @@
-#include <hunch/transformer/kv_slots.hpp>
-
 #include <vector>
+
+#include <hunch/transformer/kv_slots.hpp>
 
 #include "support/catch.hpp"
 

@@ -1,13 +1,12 @@
 // The laws that are shipped for everybody's backends, on tiny models.
-#include <hunch/testing/backend_laws.hpp>
-
 #include <string>
 #include <vector>
 
+#include <hunch/cpu/backend.hpp>
+#include <hunch/testing/backend_laws.hpp>
+
 #include "support/catch.hpp"
 #include "tiny_model.hpp"
-
-#include <hunch/cpu/backend.hpp>
 
 using namespace hunch;
 using namespace hunch::test;

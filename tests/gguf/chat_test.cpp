@@ -1,6 +1,7 @@
-#include <hunch/gguf/chat.hpp>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/chat.hpp>
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"

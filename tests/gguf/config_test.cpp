@@ -1,6 +1,7 @@
-#include <hunch/gguf/config.hpp>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/config.hpp>
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"

@@ -1,9 +1,10 @@
 // Files that are not as they should be: each is refused with where and why, none crashes or allocates wildly.
 #include <cstdint>
-#include <hunch/gguf/file.hpp>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/file.hpp>
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"

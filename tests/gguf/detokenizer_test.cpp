@@ -1,7 +1,8 @@
-#include <hunch/gguf/detokenizer.hpp>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/detokenizer.hpp>
 
 #include "gguf/tiny_tokenizers.hpp"
 #include "support/catch.hpp"

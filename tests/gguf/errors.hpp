@@ -1,9 +1,10 @@
 // What a refusal said, so that tests can check the offset, the name and the advice.
 #pragma once
 
-#include <hunch/core/error.hpp>
 #include <string>
 #include <utility>
+
+#include <hunch/core/error.hpp>
 
 namespace hunch::test {
 

@@ -1,14 +1,16 @@
 // Tokenizers and chat formats of real models against llama.cpp's results (tests/golden).
 #include <algorithm>
 #include <fstream>
-#include <hunch/gguf/chat.hpp>
-#include <hunch/gguf/config.hpp>
-#include <hunch/gguf/detokenizer.hpp>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <hunch/gguf/chat.hpp>
+#include <hunch/gguf/config.hpp>
+#include <hunch/gguf/detokenizer.hpp>
 
 #include "support/catch.hpp"
 #include "support/models.hpp"

@@ -1,8 +1,9 @@
 #include <cstdint>
-#include <hunch/gguf/file.hpp>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/file.hpp>
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"

@@ -1,9 +1,10 @@
 // Files that are as they should be, on disk and in memory.
 #include <filesystem>
 #include <fstream>
-#include <hunch/gguf/file.hpp>
 #include <string>
 #include <vector>
+
+#include <hunch/gguf/file.hpp>
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <hunch/gguf/tokenizer.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <hunch/gguf/tokenizer.hpp>
 
 #include "gguf/gguf_writer.hpp"
 

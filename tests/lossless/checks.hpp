@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cmath>
-#include <hunch/core.hpp>
-#include <hunch/testing/exact_law.hpp>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <hunch/core.hpp>
+#include <hunch/testing/exact_law.hpp>
 
 namespace hunch::test {
 

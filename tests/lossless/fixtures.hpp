@@ -3,12 +3,13 @@
 
 #include <cmath>
 #include <cstddef>
+#include <utility>
+#include <vector>
+
 #include <hunch/core.hpp>
 #include <hunch/testing/branching.hpp>
 #include <hunch/testing/exact_law.hpp>
 #include <hunch/testing/toy_backend.hpp>
-#include <utility>
-#include <vector>
 
 namespace hunch::test {
 

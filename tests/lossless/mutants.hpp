@@ -2,11 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <hunch/core.hpp>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <hunch/core.hpp>
 
 namespace hunch::test {
 

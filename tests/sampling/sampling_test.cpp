@@ -1,4 +1,5 @@
 #include <cmath>
+
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>

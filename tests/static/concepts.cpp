@@ -1,8 +1,9 @@
 // For each concept what has it and what does not; compiling is the test.
+#include <memory>
+
 #include <hunch/core.hpp>
 #include <hunch/testing/branching.hpp>
 #include <hunch/testing/toy_backend.hpp>
-#include <memory>
 
 using namespace hunch;
 using namespace hunch::testing;

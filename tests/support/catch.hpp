@@ -3,6 +3,7 @@
 
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
+
 using Catch::Approx;
 #else
 #include <catch2/catch.hpp>
@@ -11,9 +12,9 @@ using Catch::Approx;
 #include <iostream>
 
 /// Ends the test case as skipped; ctest reads the line that it prints.
-#define HUNCH_SKIP(reason)                               \
-  do {                                                   \
-    std::cout << "SKIPPED: " << (reason) << std::endl;   \
-    SUCCEED("skipped");                                  \
-    return;                                              \
+#define HUNCH_SKIP(reason)                             \
+  do {                                                 \
+    std::cout << "SKIPPED: " << (reason) << std::endl; \
+    SUCCEED("skipped");                                \
+    return;                                            \
   } while (false)

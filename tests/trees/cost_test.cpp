@@ -1,7 +1,8 @@
 // Work and memory of a step: rows touched, heap allocations once warm.
+#include <vector>
+
 #include <hunch/core.hpp>
 #include <hunch/testing/toy_backend.hpp>
-#include <vector>
 
 #include "cpu/counted_new.hpp"
 #include "support/catch.hpp"

@@ -1,9 +1,10 @@
 // Shapes, static and dynamic trees: what is drafted, in which order, within which bounds.
 #include <algorithm>
 #include <cmath>
-#include <hunch/testing/toy_backend.hpp>
 #include <string>
 #include <vector>
+
+#include <hunch/testing/toy_backend.hpp>
 
 #include "support/catch.hpp"
 #include "trees/judged.hpp"

@@ -1,7 +1,8 @@
 // Texts and pairings: trees change no text under greedy targets and under match; wrong pairs are refused.
-#include <hunch/testing/toy_backend.hpp>
 #include <limits>
 #include <vector>
+
+#include <hunch/testing/toy_backend.hpp>
 
 #include "support/catch.hpp"
 #include "trees/judged.hpp"

@@ -1,7 +1,8 @@
 // One verification at a time: edges that no law of texts shows.
 #include <cmath>
-#include <hunch/core.hpp>
 #include <limits>
+
+#include <hunch/core.hpp>
 
 #include "support/catch.hpp"
 

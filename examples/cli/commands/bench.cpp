@@ -1,9 +1,10 @@
 // `hunch bench`: what specs bring on a file of prompts, next to plain decoding.
 #include <algorithm>
-#include <hunch/core/error.hpp>
-#include <hunch/gguf/chat.hpp>
 #include <iostream>
 #include <memory>
+
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/chat.hpp>
 
 #include "../commands.hpp"
 #include "../engine.hpp"

@@ -1,7 +1,8 @@
 #include <algorithm>
-#include <hunch/core/error.hpp>
 #include <iostream>
 #include <optional>
+
+#include <hunch/core/error.hpp>
 
 #include "../usage.hpp"
 #include "generate.hpp"

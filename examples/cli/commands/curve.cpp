@@ -1,10 +1,11 @@
 // `hunch curve`: what one pass costs, by its rows and by the tokens before it.
 #include <algorithm>
 #include <chrono>
-#include <hunch/core/draft_tree.hpp>
-#include <hunch/core/error.hpp>
 #include <iostream>
 #include <memory>
+
+#include <hunch/core/draft_tree.hpp>
+#include <hunch/core/error.hpp>
 
 #include "../commands.hpp"
 #include "../engine.hpp"

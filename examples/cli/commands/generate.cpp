@@ -1,12 +1,13 @@
 #include "generate.hpp"
 
+#include <iostream>
+#include <limits>
+#include <memory>
+
 #include <unistd.h>
 
 #include <hunch/core/error.hpp>
 #include <hunch/gguf/chat.hpp>
-#include <iostream>
-#include <limits>
-#include <memory>
 
 #include "../commands.hpp"
 #include "../prompts.hpp"

@@ -1,11 +1,12 @@
 // `hunch inspect`: what is in a model file, what it needs, and how it would run here.
-#include <hunch/core/error.hpp>
-#include <hunch/gguf/chat.hpp>
-#include <hunch/gguf/config.hpp>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <thread>
+
+#include <hunch/core/error.hpp>
+#include <hunch/gguf/chat.hpp>
+#include <hunch/gguf/config.hpp>
 
 #include "../commands.hpp"
 #include "../engine.hpp"

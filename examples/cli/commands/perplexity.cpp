@@ -1,11 +1,12 @@
 // `hunch perplexity`: how well the model predicts a text, with the conventions of llama.cpp's llama-perplexity.
 #include <algorithm>
 #include <cmath>
-#include <hunch/core/draft_tree.hpp>
-#include <hunch/core/error.hpp>
 #include <iostream>
 #include <memory>
 #include <numeric>
+
+#include <hunch/core/draft_tree.hpp>
+#include <hunch/core/error.hpp>
 
 #include "../commands.hpp"
 #include "../engine.hpp"

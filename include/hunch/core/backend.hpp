@@ -3,9 +3,10 @@
 
 #include <concepts>
 #include <cstddef>
-#include <hunch/core/types.hpp>
 #include <span>
 #include <type_traits>
+
+#include <hunch/core/types.hpp>
 
 namespace hunch {
 

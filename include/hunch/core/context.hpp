@@ -3,11 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
+
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/random.hpp>
 #include <hunch/core/types.hpp>
-#include <span>
-#include <vector>
 
 namespace hunch {
 

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/law.hpp>
-#include <hunch/core/types.hpp>
 #include <span>
 #include <vector>
+
+#include <hunch/core/law.hpp>
+#include <hunch/core/types.hpp>
 
 namespace hunch {
 

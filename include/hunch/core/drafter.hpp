@@ -2,10 +2,11 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
-#include <optional>
 
 namespace hunch {
 

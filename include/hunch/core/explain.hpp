@@ -1,12 +1,13 @@
 // The messages behind misuse: one readable sentence for each missing piece, pinned by tests/misuse.
 #pragma once
 
+#include <type_traits>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/core/observer.hpp>
 #include <hunch/core/verifier.hpp>
-#include <type_traits>
 
 namespace hunch::detail {
 

@@ -7,11 +7,12 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/math.hpp>
-#include <hunch/core/types.hpp>
 #include <limits>
 #include <span>
 #include <vector>
+
+#include <hunch/core/math.hpp>
+#include <hunch/core/types.hpp>
 
 namespace hunch {
 
@@ -85,8 +86,8 @@ inline void keep_largest(candidate c, std::size_t k, std::vector<candidate>& bes
 
 /// Words of 16 counters that differ in their third word only: out[4i + j] is word j of {c0, c1, first + i, c3}.
 /// Counter by counter: their chains overlap in the processor, which beats what compilers make of 16 lanes (measured).
-inline void philox4x32_row(std::uint32_t c0, std::uint32_t c1, std::uint32_t first, std::uint32_t c3,
-                           std::uint64_t key, std::uint32_t (&out)[64]) noexcept {
+inline void philox4x32_row(std::uint32_t c0, std::uint32_t c1, std::uint32_t first, std::uint32_t c3, std::uint64_t key,
+                           std::uint32_t (&out)[64]) noexcept {
   for (std::uint32_t i = 0; i < 16; ++i) {
     const auto words = philox4x32({c0, c1, first + i, c3}, key);
     std::copy(words.begin(), words.end(), out + 4 * i);
@@ -239,7 +240,8 @@ class philox {
     std::uint32_t bits[64];
     const std::uint32_t last = last_word(at, why);
     for (std::size_t i = 0; i < n; i += 64) {
-      philox4x32_row(static_cast<std::uint32_t>(at.round), at.node, static_cast<std::uint32_t>(i / 4), last, seed_, bits);
+      philox4x32_row(static_cast<std::uint32_t>(at.round), at.node, static_cast<std::uint32_t>(i / 4), last, seed_,
+                     bits);
       f(i, std::min<std::size_t>(64, n - i), bits);
     }
   }

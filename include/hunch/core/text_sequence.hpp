@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <hunch/core/backend.hpp>
-#include <hunch/core/draft_tree.hpp>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/backend.hpp>
+#include <hunch/core/draft_tree.hpp>
 
 namespace hunch {
 

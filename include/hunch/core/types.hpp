@@ -3,9 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/error.hpp>
 #include <limits>
 #include <span>
+
+#include <hunch/core/error.hpp>
 
 namespace hunch {
 

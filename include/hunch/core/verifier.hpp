@@ -2,11 +2,12 @@
 #pragma once
 
 #include <concepts>
+#include <span>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/law.hpp>
-#include <span>
 
 namespace hunch {
 

@@ -5,14 +5,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/drafter.hpp>
-#include <hunch/core/law.hpp>
-#include <hunch/drafters/level_pass.hpp>
-#include <hunch/sampling/row.hpp>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/drafter.hpp>
+#include <hunch/core/law.hpp>
+#include <hunch/drafters/level_pass.hpp>
+#include <hunch/sampling/row.hpp>
 
 namespace hunch {
 

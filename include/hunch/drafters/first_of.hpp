@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <utility>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/error.hpp>
 #include <hunch/core/law.hpp>
-#include <string>
-#include <utility>
 
 namespace hunch {
 

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <hunch/drafters/static_tree.hpp>
-#include <hunch/drafters/tree_shape.hpp>
 #include <utility>
 #include <vector>
+
+#include <hunch/drafters/static_tree.hpp>
+#include <hunch/drafters/tree_shape.hpp>
 
 namespace hunch {
 

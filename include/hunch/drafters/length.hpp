@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
-#include <utility>
 
 namespace hunch {
 

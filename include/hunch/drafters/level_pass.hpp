@@ -3,6 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
@@ -10,10 +15,6 @@
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
-#include <limits>
-#include <span>
-#include <utility>
-#include <vector>
 
 namespace hunch {
 

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
-#include <optional>
-#include <span>
-#include <utility>
 
 namespace hunch {
 

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/drafter.hpp>
-#include <hunch/core/law.hpp>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include <hunch/core/drafter.hpp>
+#include <hunch/core/law.hpp>
 
 namespace hunch {
 

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/drafters/level_pass.hpp>
 #include <hunch/drafters/model.hpp>
 #include <hunch/drafters/tree_shape.hpp>
 #include <hunch/sampling/warp.hpp>
-#include <span>
-#include <utility>
-#include <vector>
 
 namespace hunch {
 

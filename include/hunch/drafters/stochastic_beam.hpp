@@ -5,14 +5,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/core/math.hpp>
 #include <hunch/drafters/level_pass.hpp>
 #include <hunch/sampling/warp.hpp>
-#include <span>
-#include <utility>
-#include <vector>
 
 namespace hunch {
 namespace detail {

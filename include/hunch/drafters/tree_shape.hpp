@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/error.hpp>
-#include <hunch/core/types.hpp>
 #include <limits>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/error.hpp>
+#include <hunch/core/types.hpp>
 
 namespace hunch {
 

@@ -6,9 +6,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/types.hpp>
 #include <limits>
 #include <span>
+
+#include <hunch/core/types.hpp>
 
 namespace hunch {
 

@@ -6,12 +6,13 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
-#include <hunch/core/context.hpp>
-#include <hunch/core/verifier.hpp>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/context.hpp>
+#include <hunch/core/verifier.hpp>
 
 namespace hunch {
 

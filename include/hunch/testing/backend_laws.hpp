@@ -5,14 +5,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/backend.hpp>
-#include <hunch/core/draft_tree.hpp>
-#include <hunch/core/random.hpp>
 #include <span>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/backend.hpp>
+#include <hunch/core/draft_tree.hpp>
+#include <hunch/core/random.hpp>
 
 namespace hunch::testing {
 

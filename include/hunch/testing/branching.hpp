@@ -6,9 +6,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/random.hpp>
 #include <span>
 #include <vector>
+
+#include <hunch/core/random.hpp>
 
 namespace hunch::testing {
 

@@ -5,6 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/sampling/warp.hpp>
@@ -12,10 +17,6 @@
 #include <hunch/testing/toy_backend.hpp>
 #include <hunch/verifiers/match.hpp>
 #include <hunch/verifiers/rejection.hpp>
-#include <map>
-#include <string>
-#include <utility>
-#include <vector>
 
 namespace hunch::testing {
 

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/decoder.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/testing/branching.hpp>
 #include <hunch/testing/toy_backend.hpp>
-#include <map>
-#include <span>
-#include <utility>
-#include <vector>
 
 namespace hunch::testing {
 

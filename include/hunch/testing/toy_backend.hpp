@@ -4,14 +4,15 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
-#include <hunch/core/backend.hpp>
-#include <hunch/core/random.hpp>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/backend.hpp>
+#include <hunch/core/random.hpp>
 
 namespace hunch::testing {
 

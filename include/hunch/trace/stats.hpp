@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <hunch/core/observer.hpp>
 #include <span>
 #include <vector>
+
+#include <hunch/core/observer.hpp>
 
 namespace hunch {
 

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/walk.hpp>
-#include <span>
-#include <utility>
 
 namespace hunch {
 

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <hunch/core/verifier.hpp>
-#include <hunch/sampling/warp.hpp>
-#include <hunch/verifiers/walk.hpp>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <hunch/core/verifier.hpp>
+#include <hunch/sampling/warp.hpp>
+#include <hunch/verifiers/walk.hpp>
 
 namespace hunch {
 namespace detail {

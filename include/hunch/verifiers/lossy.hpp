@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <span>
+#include <utility>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/trials.hpp>
 #include <hunch/verifiers/walk.hpp>
-#include <limits>
-#include <span>
-#include <utility>
 
 namespace hunch::lossy {
 

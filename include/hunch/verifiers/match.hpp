@@ -2,12 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <hunch/core/verifier.hpp>
-#include <hunch/sampling/row.hpp>
-#include <hunch/sampling/warp.hpp>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include <hunch/core/verifier.hpp>
+#include <hunch/sampling/row.hpp>
+#include <hunch/sampling/warp.hpp>
 
 namespace hunch {
 

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <utility>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/trials.hpp>
 #include <hunch/verifiers/walk.hpp>
-#include <span>
-#include <utility>
 
 namespace hunch {
 

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
-#include <span>
-#include <utility>
 
 namespace hunch {
 

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/walk.hpp>
-#include <span>
-#include <utility>
 
 namespace hunch {
 

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+
 #include <hunch/core/verifier.hpp>
 #include <hunch/verifiers/walk.hpp>
-#include <span>
 
 namespace hunch::detail {
 

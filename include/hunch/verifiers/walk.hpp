@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <hunch/core/verifier.hpp>
-#include <hunch/sampling/row.hpp>
-#include <hunch/sampling/warp.hpp>
 #include <span>
 #include <type_traits>
 #include <vector>
+
+#include <hunch/core/verifier.hpp>
+#include <hunch/sampling/row.hpp>
+#include <hunch/sampling/warp.hpp>
 
 namespace hunch::detail {
 
