@@ -1,7 +1,6 @@
 // The match verifier: draw the target's own token, keep the draft where it is the same.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -9,6 +8,7 @@
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
+#include <hunch/verifiers/walk.hpp>
 
 namespace hunch {
 
@@ -32,13 +32,10 @@ class match {
               basic_verdict<P>& out) const {
     out.reset();
     for (node_id at = 0;;) {
-      const token y = target_token(tree, rows, at, ctx, out);
-      const node_id hit = y == no_token ? no_node : count_tests(tree, at, y, out);
-      if (hit == no_node) {
-        out.next = y;
-        return;
-      }
-      out.path.push_back(at = hit);
+      out.next = target_token(tree, rows, at, ctx, out);
+      at = out.next == no_token ? no_node : tree.child_with(at, out.next);
+      if (at == no_node) return detail::count_tested(tree, out);
+      out.path.push_back(at);
     }
   }
 
@@ -53,21 +50,10 @@ class match {
       out.residual.assign(raw.begin(), raw.end());
       const std::span<P> row{out.residual};
       warp_(row, prefix_view{ctx.text, tree.view(), at});
-      if (argmax(std::span<const P>{row}) == no_token) return no_token;
-      if constexpr (is_greedy<W>()) return argmax(std::span<const P>{row});
+      const token largest = argmax(std::span<const P>{row});
+      if (is_greedy<W>() || largest == no_token) return largest;
       return ctx.random.at_position(ctx.position(tree.depth(at) + 1), std::span<const P>{row});
     }
-  }
-
-  /// The child that carries y; counts it and the siblings before it as tested, or all if none does.
-  template <class P>
-  static node_id count_tests(const basic_draft_tree<P>& tree, node_id at, token y, basic_verdict<P>& out) {
-    node_id c = tree.first_child(at);
-    for (; c != no_node; c = tree.next_sibling(c)) {
-      ++out.tested;
-      if (tree[c] == y) break;
-    }
-    return c;
   }
 
   W warp_;
