@@ -25,7 +25,7 @@ class any_drafter {
       : held_{std::make_unique<model<D>>(std::move(drafter))} {}  // NOLINT: conversion is the point
 
   void propose(const decode_context& ctx, draft_tree& tree) { held_->propose(ctx, tree); }
-  void observe(const draft_tree& tree, const verdict& v) { held_->observe(tree, v); }
+  void observe(const draft_tree& tree, const verdict& v, rows_ref rows) { held_->observe(tree, v, rows); }
   [[nodiscard]] laws laws_at_run_time() const noexcept { return held_->laws_at_run_time(); }
   /// 0: the drafter has none of its own.
   [[nodiscard]] std::size_t vocab_size() const { return held_->vocab_size(); }
@@ -34,7 +34,7 @@ class any_drafter {
   struct interface {
     virtual ~interface() = default;
     virtual void propose(const decode_context&, draft_tree&) = 0;
-    virtual void observe(const draft_tree&, const verdict&) = 0;
+    virtual void observe(const draft_tree&, const verdict&, rows_ref) = 0;
     [[nodiscard]] virtual laws laws_at_run_time() const noexcept = 0;
     [[nodiscard]] virtual std::size_t vocab_size() const = 0;
   };
@@ -42,9 +42,7 @@ class any_drafter {
   struct model final : interface {
     explicit model(D d) : drafter{std::move(d)} {}
     void propose(const decode_context& ctx, draft_tree& tree) override { drafter.propose(ctx, tree); }
-    void observe(const draft_tree& tree, const verdict& v) override {
-      if constexpr (Learner<D>) drafter.observe(tree, v);
-    }
+    void observe(const draft_tree& tree, const verdict& v, rows_ref rows) override { tell(drafter, tree, v, rows); }
     [[nodiscard]] laws laws_at_run_time() const noexcept override { return detail::held_laws(drafter); }
     [[nodiscard]] std::size_t vocab_size() const override { return detail::vocab_size_of(drafter); }
     D drafter;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -27,14 +28,17 @@ struct basic_request {
   R random{};                                                        ///< philox{seed}
   std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most tokens to add to the text
   std::vector<token> end_of_text{};  ///< the first of these ends the text; it is emitted
+  /// Asked once a step with the text, whose last `fresh` tokens are new: how many tokens stay. Fewer than all end the
+  /// text there (a stop string may have begun in an earlier step); none of `fresh` past it was ever in the text.
+  std::function<std::size_t(std::span<const token> text, std::size_t fresh)> stop{};
 };
 using request = basic_request<philox>;
 
 /// Where a text stands. Everything but `running` ends it; `failed` leaves the sequence at its last commit.
-enum class status { running, end_of_text, length, context, failed };
+enum class status { running, end_of_text, stopped, length, context, failed };
 
 [[nodiscard]] constexpr const char* name_of(status s) noexcept {
-  constexpr const char* names[] = {"running", "end_of_text", "length", "context", "failed"};
+  constexpr const char* names[] = {"running", "end_of_text", "stopped", "length", "context", "failed"};
   return names[static_cast<std::size_t>(s)];
 }
 
@@ -42,6 +46,7 @@ enum class status { running, end_of_text, length, context, failed };
 struct step_result {
   hunch::status status;
   std::span<const token> emitted;
+  std::size_t withdrawn = 0;  ///< tokens of earlier steps that a stop rule took back from the end of the text
 };
 
 /// A target, something that guesses, something that judges, and the text that grows.
@@ -114,12 +119,14 @@ class decoder {
     event_.target_s += clock_mark();
     verifier_.verify(tree_, rows, ctx_, verdict_);
     if (verdict_.next == no_token) return fail();
+    if constexpr (learns<D, scalar>) tell(drafter_, tree_, verdict_, basic_rows_ref<scalar>{rows});
+    if constexpr (RoundObserver<O, scalar, R>)
+      observer_.on_round({tree_, basic_rows_ref<scalar>{rows}, verdict_, ctx_});
     target_.commit(verdict_.path);
-    if constexpr (Learner<D, scalar>) drafter_.observe(tree_, verdict_);
     append();
     event_.verify_s = clock_mark();
     observer_.on_step(event_);
-    return {status_, std::span<const token>{text_}.last(event_.emitted)};
+    return {status_, std::span<const token>{text_}.last(event_.emitted), event_.withdrawn};
   }
 
   /// Work for a batched pass, between begin_step and end_step.
@@ -160,10 +167,19 @@ class decoder {
       else if (--left_ == 0)
         status_ = status::length;
     }
+    if (wish_.stop) stop_at(wish_.stop(text_, event_.emitted));
     event_.drafted = tree_.drafted();
     event_.tested = verdict_.tested;
     event_.accepted = verdict_.accepted();
-    event_.truncated = verified - event_.emitted;
+    event_.truncated = verified + event_.withdrawn - event_.emitted;
+  }
+  void stop_at(std::size_t kept) {
+    if (kept >= text_.size()) return;
+    const std::size_t cut = text_.size() - kept;
+    event_.withdrawn = cut - std::min(cut, event_.emitted);
+    event_.emitted -= std::min(cut, event_.emitted);
+    text_.resize(kept);
+    status_ = status::stopped;
   }
 
   step_result fail() {

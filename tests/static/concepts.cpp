@@ -100,7 +100,7 @@ struct learner {
   void observe(const draft_tree&, const verdict&) {}
 };
 static_assert(Learner<learner> && !Learner<no_draft> && !Learner<chain>);
-static_assert(Learner<first_of<no_draft, learner>> && !Learner<first_of<no_draft, chain>> && Learner<any_drafter>);
+static_assert(learns<first_of<no_draft, learner>> && !learns<first_of<no_draft, chain>> && RowLearner<any_drafter>);
 
 // Verifiers.
 struct verifies_without_laws {

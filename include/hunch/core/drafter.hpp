@@ -53,6 +53,25 @@ concept Learner = requires(D& d, const basic_draft_tree<P>& t, const basic_verdi
   { d.observe(t, v) } -> std::same_as<void>;
 };
 
+/// The same, and reads the target's raw logits of its tree, one row per node; valid during the call.
+template <class D, class P = float>
+concept RowLearner = requires(D& d, const basic_draft_tree<P>& t, const basic_verdict<P>& v, basic_rows_ref<P> rows) {
+  { d.observe(t, v, rows) } -> std::same_as<void>;
+};
+
+/// Tells a drafter what became of its tree, as much as it wants to know.
+template <class D, class P>
+void tell(D& drafter, const basic_draft_tree<P>& tree, const basic_verdict<P>& result, basic_rows_ref<P> rows) {
+  if constexpr (RowLearner<D, P>)
+    drafter.observe(tree, result, rows);
+  else if constexpr (Learner<D, P>)
+    drafter.observe(tree, result);
+}
+
+/// Whether a drafter learns from verdicts, in either form.
+template <class D, class P = float>
+inline constexpr bool learns = Learner<D, P> || RowLearner<D, P>;
+
 /// Says after each drawn token whether to draw another. It cannot discard: that would bias the text (law D3).
 template <class L>
 concept LengthPolicy = requires(L& l, const draft_signal& s) {

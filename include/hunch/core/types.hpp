@@ -1,6 +1,7 @@
 // Tokens, node ids and non-owning rows: the vocabulary of every other header.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -38,6 +39,28 @@ struct basic_matrix_view {
 };
 
 using matrix_view = basic_matrix_view<float>;
+
+/// Any type's rows [size, cols] behind one indirect call a row: what code that is compiled once reads them by.
+/// Non-owning; valid as long as the rows.
+template <class T>
+class basic_rows_ref {
+ public:
+  template <class Rows>
+  requires(!std::same_as<Rows, basic_rows_ref>) explicit basic_rows_ref(const Rows& rows) noexcept
+      : rows_{&rows}, size_{rows.size()}, at_{[](const void* held, std::size_t i) -> std::span<const T> {
+          return (*static_cast<const Rows*>(held))[i];
+        }} {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<const T> operator[](std::size_t i) const { return at_(rows_, i); }
+
+ private:
+  const void* rows_;
+  std::size_t size_;
+  std::span<const T> (*at_)(const void*, std::size_t);
+};
+
+using rows_ref = basic_rows_ref<float>;
 
 /// What a backend needs to run the nodes [first, size) of a draft tree.
 ///

@@ -64,13 +64,12 @@ class first_of {
 
   /// The verdict goes to the drafter whose tree it was.
   template <class P>
-  requires Learner<A, P> || Learner<B, P>
-  void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result) {
-    if (first_proposed_) {
-      if constexpr (Learner<A, P>) first_.observe(tree, result);
-    } else {
-      if constexpr (Learner<B, P>) second_.observe(tree, result);
-    }
+  requires learns<A, P> || learns<B, P>
+  void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result, basic_rows_ref<P> rows) {
+    if (first_proposed_)
+      tell(first_, tree, result, rows);
+    else
+      tell(second_, tree, result, rows);
   }
 
  private:

@@ -45,8 +45,11 @@ class with_length {
   }
 
   template <class P>
-  requires Learner<D, P>
-  void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result) { drafter_.observe(tree, result); }
+  requires learns<D, P> || learns<L, P>
+  void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result, basic_rows_ref<P> rows) {
+    tell(drafter_, tree, result, rows);
+    tell(policy_, tree, result, rows);
+  }
 
  private:
   D drafter_;

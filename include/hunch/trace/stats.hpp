@@ -22,6 +22,7 @@ class stats {
     tested += e.tested;
     accepted += e.accepted;
     emitted += e.emitted;
+    emitted -= e.withdrawn;
     truncated += e.truncated;
     draft_s += e.draft_s;
     target_s += e.target_s;
@@ -67,6 +68,12 @@ struct both {
   void on_step(const step_event& e) {
     first.on_step(e);
     second.on_step(e);
+  }
+  template <class P, class R>
+  requires RoundObserver<A, P, R> || RoundObserver<B, P, R>
+  void on_round(const basic_judged_round<P, R>& r) {
+    if constexpr (RoundObserver<A, P, R>) first.on_round(r);
+    if constexpr (RoundObserver<B, P, R>) second.on_round(r);
   }
 };
 template <class A, class B>
