@@ -171,13 +171,13 @@ TEST_CASE("first_of: asks the second only when the first proposed nothing", "[fi
   first_of both_guess(fixed{{3}, &asked_a, &told_a}, fixed{{4}, &asked_b, &told_b});
   tree.reset(1);
   both_guess.propose(decode_context{.text = text, .budget = 8, .max_depth = 8}, tree);
-  both_guess.observe(tree, v);
+  both_guess.observe(tree, v, rows_ref{matrix_view{}});
   CHECK((asked_a == 1 && asked_b == 0 && told_a == 1 && told_b == 0));
   CHECK(tree[1] == 3);
   first_of second_guesses(fixed{{}, &asked_a, &told_a}, fixed{{4}, &asked_b, &told_b});
   tree.reset(1);
   second_guesses.propose(decode_context{.text = text, .budget = 8, .max_depth = 8}, tree);
-  second_guesses.observe(tree, v);
+  second_guesses.observe(tree, v, rows_ref{matrix_view{}});
   CHECK((asked_a == 2 && asked_b == 1 && told_a == 1 && told_b == 1));
   CHECK(tree[1] == 4);
 }

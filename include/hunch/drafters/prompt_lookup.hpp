@@ -1,101 +1,129 @@
 // Prompt lookup: propose what followed the last tokens when they stood in the text before.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
+#include <hunch/drafters/ngram_index.hpp>
+#include <hunch/drafters/text_window.hpp>
 
 namespace hunch {
 
-/// Finds the most recent earlier place of the last n tokens and copies what came after it; past the end of the text
-/// it goes on with its own guesses, so a text that repeats itself is followed for as long as the length policy likes.
+/// Which of several places of the same n-gram is copied from.
+enum class lookup_place { latest, earliest };
+
+struct lookup_options {
+  std::size_t n = 3;        ///< tokens that must agree; the longest n-gram that is looked for
+  std::size_t n_min = 0;    ///< shortest: from n down to it the first that is found counts; 0: only n
+  lookup_place place = lookup_place::latest;
+  std::size_t min_guesses = 1;  ///< tokens of the text that must follow a place for it to count
+  std::size_t window = default_window;
+};
+
+/// Finds an earlier place of the last n tokens and copies what came after it; past the end of the text it goes on with
+/// its own guesses, so a text that repeats itself is followed for as long as the length policy likes.
 ///
-/// Every n-gram is entered once into a hash index: O(1) a step for a growing text (ctx.run says that it only grew),
-/// otherwise a comparison with the text seen before, and a new index where they differ. Memory: 8 bytes a token for
-/// the index at most half full, 4 for the copy of the text.
-/// Source: Saxena, "Prompt Lookup Decoding" (2023), with the most recent match instead of the earliest.
+/// Every n-gram is entered once into a hash index: O(orders) a new token, O(n·orders) a step. A text that lost its end
+/// (a nested decoder takes drafts back) costs what was lost; any other edit, a new index of what comes after it.
+/// Memory a token and order: 16 to 24 bytes, plus 4 for the copy of the text; bounded by the window.
+/// Source: Saxena, "Prompt Lookup Decoding" (2023): {.n = 3, .n_min = 1, .place = lookup_place::earliest}. The default
+/// takes the latest place instead and does not back off.
 class prompt_lookup {
  public:
   static constexpr laws sibling_laws = deterministic;
 
-  explicit prompt_lookup(std::size_t n = 3) : n_{n} {
-    if (n == 0) raise("hunch: prompt_lookup needs n of at least 1");
+  explicit prompt_lookup(std::size_t n = 3) : prompt_lookup{lookup_options{.n = n}} {}
+  explicit prompt_lookup(lookup_options options) : options_{options}, window_{options.window} {
+    if (options_.n == 0) raise("hunch: prompt_lookup needs n of at least 1");
+    if (options_.n_min == 0) options_.n_min = options_.n;
+    if (options_.n_min > options_.n)
+      raise("hunch: prompt_lookup: n_min is " + std::to_string(options_.n_min) + ", more than n, which is " +
+            std::to_string(options_.n));
+    if (options_.min_guesses == 0) raise("hunch: prompt_lookup needs min_guesses of at least 1");
+    for (std::size_t n = options_.n; n >= options_.n_min; --n) levels_.push_back({ngram_index{n}, {}});
   }
 
   template <class P, class R>
   std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip) {
     if (tip == 0) {
       follow(ctx.text, ctx.run);
-      source_ = find_last();
-      guesses_.clear();
+      place_ = find();
+      guessed_ = 0;
     }
-    if (source_ == nowhere) return std::nullopt;
-    const token t = source_ < text_.size() ? text_[source_] : guesses_[source_ - text_.size()];
-    ++source_;
-    guesses_.push_back(t);
-    const node_id child = tree.add(tip, t);
+    if (!place_) return std::nullopt;
+    const node_id child = tree.add(tip, copied_guess(window_.tokens(), *place_, guessed_++));
     return draft_signal{child, 1.0f, tree.depth(child)};
   }
 
  private:
-  static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+  /// What entering an n-gram changed, to be taken back in reverse order.
+  struct change {
+    std::uint32_t slot;
+    std::uint32_t before;
+  };
+  /// The index of one order; n-grams that begin before changes.size() are in it.
+  struct level {
+    ngram_index index;
+    std::vector<change> changes;
+  };
 
-  /// After: text_ equals `text`; the index holds every n-gram but the one that ends the text.
+  /// After: each level holds the n-grams that min_guesses tokens follow.
   void follow(std::span<const token> text, std::uint64_t run) {
-    const bool grew = run != 0 && run == run_ && text.size() >= text_.size();
-    run_ = run;
-    if (!grew && !(text.size() >= text_.size() && std::equal(text_.begin(), text_.end(), text.begin()))) forget();
-    text_.insert(text_.end(), text.begin() + static_cast<std::ptrdiff_t>(text_.size()), text.end());
-    reserve(2 * text_.size());
-    for (; indexed_ + n_ < text_.size(); ++indexed_) slot_of(indexed_) = static_cast<std::uint32_t>(indexed_) + 1;
-  }
-  void forget() {
-    text_.clear();
-    indexed_ = 0;
-    std::fill(slots_.begin(), slots_.end(), 0u);
-  }
-  /// Grows the index to a power of two of at least `wanted` slots, and far enough ahead that growing stays rare.
-  void reserve(std::size_t wanted) {
-    if (slots_.size() >= wanted) return;
-    std::size_t size = 1024;
-    while (size < 2 * wanted) size *= 2;
-    slots_.assign(size, 0u);
-    text_.reserve(size);
-    indexed_ = 0;
-  }
-  /// Where the continuation of the last n tokens begins.
-  [[nodiscard]] std::size_t find_last() {
-    if (text_.size() <= n_) return nowhere;
-    const std::uint32_t found = slot_of(text_.size() - n_);
-    return found == 0 ? nowhere : found - 1 + n_;
-  }
-  /// The slot of the n-gram that begins at `at`: its own, or the empty one where it belongs (linear probing).
-  [[nodiscard]] std::uint32_t& slot_of(std::size_t at) {
-    const std::span<const token> gram = std::span<const token>{text_}.subspan(at, n_);
-    std::uint64_t hash = 0x9E3779B97F4A7C15ull;
-    for (const token t : gram) {
-      hash = (hash ^ static_cast<std::uint32_t>(t)) * 0xD6E8FEB86659FD93ull;
-      hash ^= hash >> 32;
+    const std::size_t kept = window_.follow(text, run);
+    for (level& l : levels_) {
+      withdraw(l, kept);
+      enter(l);
     }
-    for (std::size_t i = hash;; ++i) {
-      std::uint32_t& slot = slots_[i & (slots_.size() - 1)];
-      if (slot == 0 || std::ranges::equal(std::span<const token>{text_}.subspan(slot - 1, n_), gram)) return slot;
+  }
+  void withdraw(level& l, std::size_t kept) {
+    const std::size_t behind = l.index.order() + options_.min_guesses;  // tokens from an n-gram's begin to its proof
+    const std::size_t stay = kept < behind ? 0 : kept - behind + 1;
+    if (stay == 0 && !l.changes.empty()) {
+      l.index.clear();
+      l.changes.clear();
     }
+    for (; l.changes.size() > stay; l.changes.pop_back()) l.index[l.changes.back().slot] = l.changes.back().before;
+  }
+  void enter(level& l) {
+    const std::span<const token> text = window_.tokens();
+    const std::size_t n = l.index.order();
+    const std::size_t behind = n + options_.min_guesses;
+    const std::size_t end = text.size() < behind ? 0 : text.size() - behind + 1;
+    if (l.index.reserve(text.size())) {
+      l.changes.clear();
+      l.changes.reserve(l.index.capacity());
+    }
+    while (l.changes.size() < end) {
+      const std::size_t at = l.changes.size();
+      const std::size_t slot = l.index.slot(text, text.subspan(at, n));
+      const std::uint32_t before = l.index[slot];
+      if (before == 0 || options_.place == lookup_place::latest) l.index[slot] = static_cast<std::uint32_t>(at) + 1;
+      l.changes.push_back({static_cast<std::uint32_t>(slot), before});
+    }
+  }
+  /// Where the continuation of the longest known n-gram at the end of the text begins.
+  [[nodiscard]] std::optional<std::size_t> find() const {
+    const std::span<const token> text = window_.tokens();
+    for (const level& l : levels_) {
+      const std::size_t n = l.index.order();
+      if (text.size() <= n) continue;
+      const std::uint32_t found = l.index[l.index.slot(text, text.last(n))];
+      if (found != 0) return found - 1 + n;
+    }
+    return std::nullopt;
   }
 
-  std::size_t n_;
-  std::vector<token> text_;
-  std::vector<token> guesses_;        // drafted in this round
-  std::vector<std::uint32_t> slots_;  // 1 + where an n-gram last began; 0: empty
-  std::size_t indexed_ = 0;           // n-grams that begin before this are in the index
-  std::size_t source_ = nowhere;
-  std::uint64_t run_ = 0;
+  lookup_options options_;
+  text_window window_;
+  std::vector<level> levels_;  // longest n-gram first
+  std::optional<std::size_t> place_;
+  std::size_t guessed_ = 0;  // tokens, in this round
 };
 
 }  // namespace hunch
