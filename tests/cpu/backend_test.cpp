@@ -15,13 +15,10 @@ static_assert(Rewindable<cpu::backend> && Forkable<cpu::backend> && LayerSkippab
 
 namespace {
 
-// Every architecture, every tensor type: the types meet the architectures whose real files hold them, and more.
 std::vector<tiny_shape> all_shapes() {
   std::vector<tiny_shape> out;
   for (const char* arch : {"llama", "qwen2", "gemma3"})
-    for (const auto type : {tensor_type::f32, tensor_type::q4_1, tensor_type::q5_0, tensor_type::q8_0,
-                            tensor_type::q4_k, tensor_type::q6_k})
-      out.push_back(shape_of(arch, type));
+    for (const auto type : matrix_types) out.push_back(shape_of(arch, type));
   return out;
 }
 

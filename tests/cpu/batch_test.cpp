@@ -11,7 +11,7 @@ using gguf::tensor_type;
 using entry = batch_entry<cpu::backend::sequence>;
 
 TEST_CASE("cpu: B4: a batch of sequences has the rows of each one alone", "[cpu]") {
-  for (const auto type : {tensor_type::q4_1, tensor_type::q4_k, tensor_type::q6_k}) {
+  for (const auto type : matrix_types) {
     for (const char* arch : {"llama", "gemma3"}) {
       tiny_model m{shape_of(arch, type)};
       cpu::backend b{m.file(), {.threads = 2}};

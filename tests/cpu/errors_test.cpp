@@ -20,10 +20,10 @@ cpu::backend load(tiny_model& m) { return cpu::backend{m.file(), {.threads = 1}}
 TEST_CASE("cpu: a tensor type without kernels is refused by name", "[cpu]") {
   tiny_model m{shape_of("llama", tensor_type::f32)};
   auto& t = m.tensors.at("blk.1.ffn_up.weight");
-  t.type = tensor_type::q4_0;
+  t.type = tensor_type::iq4_nl;
   t.data.assign(64 / 32 * 18 * 96, std::byte{});
-  CHECK_THROWS_WITH(load(m),
-                    Contains("'blk.1.ffn_up.weight' is Q4_0") && Contains("F32, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K"));
+  CHECK_THROWS_WITH(load(m), Contains("'blk.1.ffn_up.weight' is IQ4_NL") &&
+                                 Contains("F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K"));
 }
 
 TEST_CASE("cpu: a norm that is not F32 is refused by name", "[cpu]") {

@@ -10,12 +10,10 @@
 
 using namespace hunch;
 using namespace hunch::test;
-using gguf::tensor_type;
 
 TEST_CASE("cpu: keeps the shipped laws of backends, to the bit", "[cpu]") {
   for (const char* arch : {"llama", "qwen2", "gemma3"}) {
-    for (const auto type :
-         {tensor_type::q4_1, tensor_type::q5_0, tensor_type::q8_0, tensor_type::q4_k, tensor_type::q6_k}) {
+    for (const auto type : matrix_types) {
       INFO(arch << " " << gguf::traits_of(type).name);
       tiny_model m{shape_of(arch, type)};
       cpu::backend b{m.file(), {.threads = 2}};

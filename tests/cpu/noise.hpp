@@ -34,6 +34,12 @@ class noise {
   std::uint64_t state_;
 };
 
+/// The types of matrices that the CPU backend runs.
+inline constexpr gguf::tensor_type matrix_types[] = {
+    gguf::tensor_type::f32,  gguf::tensor_type::f16,  gguf::tensor_type::bf16, gguf::tensor_type::q4_0,
+    gguf::tensor_type::q4_1, gguf::tensor_type::q5_0, gguf::tensor_type::q5_1, gguf::tensor_type::q8_0,
+    gguf::tensor_type::q4_k, gguf::tensor_type::q5_k, gguf::tensor_type::q6_k};
+
 /// Half-precision number (1 + f) * 2^exponent with a random f.
 inline std::uint16_t random_half(noise& from, int exponent, bool negative = false) {
   return static_cast<std::uint16_t>((negative ? 0x8000u : 0u) | static_cast<unsigned>(exponent + 15) << 10 |
@@ -57,6 +63,23 @@ inline std::vector<std::byte> random_weights(noise& from, gguf::tensor_type type
         std::memcpy(out.data() + b * 4, &v, 4);
         break;
       }
+      case gguf::tensor_type::f16:
+        put(b, 0, random_half(from, static_cast<int>(from.below(8)) - 10, from.below(2) == 0));
+        break;
+      case gguf::tensor_type::bf16: {  // the upper half of a float
+        const float v = from.uniform(-0.2F, 0.2F);
+        std::uint32_t bits;
+        std::memcpy(&bits, &v, 4);
+        put(b, 0, static_cast<std::uint16_t>(bits >> 16));
+        break;
+      }
+      case gguf::tensor_type::q4_0:
+        put(b, 0, random_half(from, -6, from.below(2) == 0));
+        break;
+      case gguf::tensor_type::q5_1:
+        put(b, 0, random_half(from, -7));
+        put(b, 2, random_half(from, -4, true));
+        break;
       case gguf::tensor_type::q4_1:
         put(b, 0, random_half(from, -6));
         put(b, 2, random_half(from, -4, true));
@@ -69,6 +92,10 @@ inline std::vector<std::byte> random_weights(noise& from, gguf::tensor_type type
         break;
       case gguf::tensor_type::q4_k:
         put(b, 0, random_half(from, -11));
+        put(b, 2, random_half(from, -9));
+        break;
+      case gguf::tensor_type::q5_k:
+        put(b, 0, random_half(from, -12));
         put(b, 2, random_half(from, -9));
         break;
       case gguf::tensor_type::q6_k:

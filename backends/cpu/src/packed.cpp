@@ -13,31 +13,17 @@ namespace {
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
-format format_of(const gguf::tensor& t) {
-  switch (t.type) {
-    case gguf::tensor_type::f32:
-      return format::f32;
-    case gguf::tensor_type::q4_1:
-      return format::q4_1;
-    case gguf::tensor_type::q5_0:
-      return format::q5_0;
-    case gguf::tensor_type::q8_0:
-      return format::q8_0;
-    case gguf::tensor_type::q4_k:
-      return format::q4_k;
-    case gguf::tensor_type::q6_k:
-      return format::q6_k;
-    default:
-      break;
-  }
-  raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
-        ", which is not supported; supported: F32, Q4_1, Q5_0, Q8_0, Q4_K, Q6_K");
-}
-
-std::size_t row_bytes_of(const gguf::tensor& t) {
-  const auto& traits = gguf::traits_of(t.type);
-  return static_cast<std::size_t>(t.shape[0]) / traits.block_values * traits.block_bytes;
-}
+struct known_type {
+  gguf::tensor_type type;
+  format kind;
+};
+constexpr known_type known_types[format_count] = {
+    {gguf::tensor_type::f32, format::f32},   {gguf::tensor_type::f16, format::f16},
+    {gguf::tensor_type::bf16, format::bf16}, {gguf::tensor_type::q4_0, format::q4_0},
+    {gguf::tensor_type::q4_1, format::q4_1}, {gguf::tensor_type::q5_0, format::q5_0},
+    {gguf::tensor_type::q5_1, format::q5_1}, {gguf::tensor_type::q8_0, format::q8_0},
+    {gguf::tensor_type::q4_k, format::q4_k}, {gguf::tensor_type::q5_k, format::q5_k},
+    {gguf::tensor_type::q6_k, format::q6_k}};
 
 // One block of 16 outputs. `in` holds the block of each output, zero for outputs that do not exist.
 template <class Block>
@@ -50,26 +36,32 @@ void put_bytes(std::uint8_t* at, std::size_t o, const std::uint8_t* bytes, std::
   for (std::size_t k = 0; k < count; k += 4) std::memcpy(at + 16 * k + 4 * o, bytes + k, 4);
 }
 
-void pack_block(const block_column<float>& in, std::uint8_t* out) { std::memcpy(out, in.data(), sizeof in); }
-
-void pack_block(const block_column<block_q4_1>& in, std::uint8_t* out) {
-  for (std::size_t o = 0; o < strip_outputs; ++o) {
-    put_bytes(out, o, in[o].q, 16);
-    put_half(out + 256, o, in[o].d);
-    put_half(out + 288, o, in[o].m);
+// Bits k of 32 values of output o: bit 4 o + k % 4 of 64-bit word k / 4.
+template <class IsSet>
+void put_fifth_bits(std::uint8_t* at, std::size_t o, IsSet&& is_set) {
+  for (std::size_t k = 0; k < 32; ++k) {
+    const std::size_t bit = 4 * o + k % 4;
+    at[8 * (k / 4) + bit / 8] |= static_cast<std::uint8_t>((is_set(k) ? 1u : 0u) << (bit % 8));
   }
 }
 
-void pack_block(const block_column<block_q5_0>& in, std::uint8_t* out) {
-  std::memset(out + 256, 0, 64);
+void pack_block(const block_column<float>& in, std::uint8_t* out) { std::memcpy(out, in.data(), sizeof in); }
+void pack_block(const block_column<float_16>& in, std::uint8_t* out) { std::memcpy(out, in.data(), sizeof in); }
+void pack_block(const block_column<bfloat_16>& in, std::uint8_t* out) { std::memcpy(out, in.data(), sizeof in); }
+
+// Q4_0, Q4_1, Q5_0 and Q5_1: nibbles, then fifth bits, then d, then m.
+template <class Block>
+void pack_block(const block_column<Block>& in, std::uint8_t* out) {
+  constexpr bool has_fifth = requires(const Block& b) { b.fifth; };
+  constexpr std::size_t scale_at = has_fifth ? 320 : 256;
+  if constexpr (has_fifth) std::memset(out + 256, 0, 64);
   for (std::size_t o = 0; o < strip_outputs; ++o) {
-    put_bytes(out, o, in[o].q, 16);
-    for (std::size_t k = 0; k < 32; ++k) {  // bit 4 o + k % 4 of 64-bit word k / 4
-      const unsigned bit = (static_cast<unsigned>(in[o].fifth[k / 8]) >> (k % 8)) & 1u;
-      const std::size_t at = 4 * o + k % 4;
-      out[256 + 8 * (k / 4) + at / 8] |= static_cast<std::uint8_t>(bit << (at % 8));
-    }
-    put_half(out + 320, o, in[o].d);
+    const Block& b = in[o];
+    put_bytes(out, o, b.q, 16);
+    if constexpr (has_fifth)
+      put_fifth_bits(out + 256, o, [&](std::size_t k) { return (b.fifth[k / 8] >> (k % 8)) & 1; });
+    put_half(out + scale_at, o, b.d);
+    if constexpr (requires { b.m; }) put_half(out + scale_at + 32, o, b.m);
   }
 }
 
@@ -82,17 +74,29 @@ void pack_block(const block_column<block_q8_0>& in, std::uint8_t* out) {
   }
 }
 
-void pack_block(const block_column<block_q4_k>& in, std::uint8_t* out) {
+// Nibbles from 0 on, scales and minimum scales from `scales_at` on, then d and dmin.
+template <class Block>
+void pack_with_minima(const block_column<Block>& in, std::size_t scales_at, std::uint8_t* out) {
   for (std::size_t o = 0; o < strip_outputs; ++o) {
     for (std::size_t run = 0; run < 4; ++run) put_bytes(out + 512 * run, o, in[o].q + 32 * run, 32);
     for (unsigned i = 0; i < 8; ++i) {
       const scale_pair s = scales_of(in[o], i);
-      out[2048 + 16 * i + o] = s.scale;
-      out[2176 + 32 * (i / 2) + 2 * o + i % 2] = s.minimum;
+      out[scales_at + 16 * i + o] = s.scale;
+      out[scales_at + 128 + 32 * (i / 2) + 2 * o + i % 2] = s.minimum;
     }
-    put_half(out + 2304, o, in[o].d);
-    put_half(out + 2336, o, in[o].dmin);
+    put_half(out + scales_at + 256, o, in[o].d);
+    put_half(out + scales_at + 288, o, in[o].dmin);
   }
+}
+
+void pack_block(const block_column<block_q4_k>& in, std::uint8_t* out) { pack_with_minima(in, 2048, out); }
+
+void pack_block(const block_column<block_q5_k>& in, std::uint8_t* out) {
+  pack_with_minima(in, 2560, out);
+  std::memset(out + 2048, 0, 512);
+  for (std::size_t o = 0; o < strip_outputs; ++o)
+    for (std::size_t run = 0; run < 8; ++run)
+      put_fifth_bits(out + 2048 + 64 * run, o, [&](std::size_t k) { return (in[o].fifth[k] >> run) & 1; });
 }
 
 void pack_block(const block_column<block_q6_k>& in, std::uint8_t* out) {
@@ -123,66 +127,27 @@ void pack_strip(const gguf::tensor& t, format kind, std::size_t strip, std::uint
 }
 
 using strip_packer = void (*)(const gguf::tensor&, format, std::size_t, std::uint8_t*);
-constexpr strip_packer packers[format_count] = {pack_strip<float>,      pack_strip<block_q4_1>, pack_strip<block_q5_0>,
-                                                pack_strip<block_q8_0>, pack_strip<block_q4_k>, pack_strip<block_q6_k>};
-
-// Exact value of a half-precision number.
-float half(std::uint16_t h) {
-  const std::uint32_t sign = (h & 0x8000u) << 16;
-  const std::uint32_t exponent = (h >> 10) & 31u;
-  const std::uint32_t fraction = h & 1023u;
-  float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-  if (exponent != 0) {
-    const std::uint32_t bits = (exponent == 31 ? 255u : exponent + 112u) << 23 | fraction << 13;
-    std::memcpy(&magnitude, &bits, 4);
-  }
-  return sign != 0 ? -magnitude : magnitude;
-}
-
-void expand(const float& b, float* out) { *out = b; }
-void expand(const block_q4_1& b, float* out) {
-  for (std::size_t i = 0; i < 16; ++i) {
-    out[i] = half(b.d) * static_cast<float>(b.q[i] & 15) + half(b.m);
-    out[i + 16] = half(b.d) * static_cast<float>(b.q[i] >> 4) + half(b.m);
-  }
-}
-void expand(const block_q5_0& b, float* out) {
-  for (unsigned i = 0; i < 32; ++i) {
-    const int low = i < 16 ? b.q[i] & 15 : b.q[i - 16] >> 4;
-    const int top = (b.fifth[i / 8] >> (i % 8)) & 1;
-    out[i] = half(b.d) * static_cast<float>(low + 16 * top - 16);
-  }
-}
-void expand(const block_q8_0& b, float* out) {
-  for (std::size_t i = 0; i < 32; ++i) out[i] = half(b.d) * static_cast<float>(b.q[i]);
-}
-void expand(const block_q4_k& b, float* out) {
-  for (unsigned i = 0; i < 256; ++i) {
-    const scale_pair s = scales_of(b, i / 32);
-    const unsigned byte = b.q[32 * (i / 64) + i % 32];
-    const unsigned q = i / 32 % 2 == 0 ? byte & 15u : byte >> 4u;
-    out[i] = half(b.d) * static_cast<float>(s.scale * q) - half(b.dmin) * static_cast<float>(s.minimum);
-  }
-}
-void expand(const block_q6_k& b, float* out) {
-  for (unsigned i = 0; i < 256; ++i)
-    out[i] = half(b.d) * static_cast<float>(b.scales[i / 16] * (static_cast<int>(value_of(b, i)) - 32));
-}
-
-template <class Block>
-void read_row(const std::byte* row, std::size_t bytes, std::size_t values, float* out) {
-  for (std::size_t at = 0; at < bytes; at += sizeof(Block), out += values) {
-    Block b;
-    std::memcpy(&b, row + at, sizeof b);
-    expand(b, out);
-  }
-}
-
-using row_reader = void (*)(const std::byte*, std::size_t, std::size_t, float*);
-constexpr row_reader readers[format_count] = {read_row<float>,      read_row<block_q4_1>, read_row<block_q5_0>,
-                                              read_row<block_q8_0>, read_row<block_q4_k>, read_row<block_q6_k>};
+constexpr strip_packer packers[format_count] = {pack_strip<float>,      pack_strip<float_16>,   pack_strip<bfloat_16>,
+                                                pack_strip<block_q4_0>, pack_strip<block_q4_1>, pack_strip<block_q5_0>,
+                                                pack_strip<block_q5_1>, pack_strip<block_q8_0>, pack_strip<block_q4_k>,
+                                                pack_strip<block_q5_k>, pack_strip<block_q6_k>};
 
 }  // namespace
+
+format format_of(const gguf::tensor& t) {
+  for (const auto& known : known_types)
+    if (known.type == t.type) return known.kind;
+  std::string names;
+  for (const auto& known : known_types)
+    names += (names.empty() ? "" : ", ") + std::string(gguf::traits_of(known.type).name);
+  raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
+        ", which is not supported; supported: " + names);
+}
+
+std::size_t row_bytes_of(const gguf::tensor& t) {
+  const auto& traits = gguf::traits_of(t.type);
+  return static_cast<std::size_t>(t.shape[0]) / traits.block_values * traits.block_bytes;
+}
 
 std::byte* weight_arena::take(std::size_t bytes) {
   std::byte* at = memory_.data() + used_;
@@ -219,17 +184,6 @@ float_vector vector_of(const gguf::tensor& t) {
     raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
           ", vectors are supported as F32 only; convert the model again");
   return {reinterpret_cast<const float*>(t.data.data())};
-}
-
-row_table table_of(const gguf::tensor& t) {
-  return {format_of(t), static_cast<std::size_t>(t.shape[0]), row_bytes_of(t), t.data.data()};
-}
-
-void row_table::read(std::size_t row, float factor, float* out) const {
-  const auto k = static_cast<std::size_t>(kind);
-  readers[k](data + row * row_bytes, row_bytes, block_values(kind), out);
-  if (factor == 1.0F) return;
-  for (std::size_t i = 0; i < width; ++i) out[i] *= factor;
 }
 
 }  // namespace hunch::cpu

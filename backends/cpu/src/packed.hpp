@@ -36,6 +36,11 @@ struct packed_matrix {
   [[nodiscard]] std::size_t strips() const noexcept { return (outputs + strip_outputs - 1) / strip_outputs; }
 };
 
+/// The format of a tensor. Throws hunch::error naming the tensor and what is supported when its type has no kernel.
+[[nodiscard]] format format_of(const gguf::tensor& t);
+/// Bytes of one row of a tensor in the file.
+[[nodiscard]] std::size_t row_bytes_of(const gguf::tensor& t);
+
 /// Bytes that a tensor takes when it is packed. Throws hunch::error naming the tensor when its type has no kernel.
 [[nodiscard]] std::size_t packed_bytes(const gguf::tensor& t);
 

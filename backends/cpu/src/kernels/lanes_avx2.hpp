@@ -49,6 +49,8 @@ inline __m256i load_256(const unsigned char* p) { return _mm256_loadu_si256(rein
 inline f32x16 load_halves(const unsigned char* p) {
   return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(p + 16))};
 }
+inline __m256 bfloats(__m128i v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16)); }
+inline f32x16 load_bfloats(const unsigned char* p) { return {bfloats(load_128(p)), bfloats(load_128(p + 16))}; }
 
 inline i32x16 broadcast_int(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 inline f32x16 to_float(i32x16 v) { return {_mm256_cvtepi32_ps(v.lo), _mm256_cvtepi32_ps(v.hi)}; }

@@ -38,6 +38,10 @@ inline float max_of(f32x16 v) {
 inline f32x16 load_halves(const unsigned char* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
+inline f32x16 load_bfloats(const unsigned char* p) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
 
 inline i32x16 broadcast_int(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline f32x16 to_float(i32x16 v) { return {_mm512_cvtepi32_ps(v.v)}; }

@@ -88,6 +88,16 @@ inline f32x16 load_halves(const unsigned char* p) {
   }
   return r;
 }
+/// Upper halves of floats.
+inline f32x16 load_bfloats(const unsigned char* p) {
+  f32x16 r;
+  for (int l = 0; l < 16; ++l) {
+    std::uint16_t h;
+    __builtin_memcpy(&h, p + 2 * l, 2);
+    r.lane[l] = __builtin_bit_cast(float, static_cast<std::uint32_t>(h) << 16);
+  }
+  return r;
+}
 
 inline i32x16 broadcast_int(std::int32_t x) {
   i32x16 r;

@@ -1,56 +1,11 @@
 // Products of packed matrices and quantised rows. Lanes are outputs; every lane runs the same chain over the blocks.
 #pragma once
 
+#include "formats.hpp"
 #include "lanes.hpp"
 #include "table.hpp"
 
 namespace hunch::cpu::HUNCH_ISA {
-
-// --- formats with one scale for 32 values: acc = fma(float(I), d_w * d_a, acc), I an exact integer ---
-
-struct q4_1_blocks {
-  static constexpr format kind = format::q4_1;
-  static constexpr std::size_t scale_at = 256;
-  static constexpr bool has_minimum = true;  // then acc = fma(m_w, d_a * float(sum a), acc)
-  static constexpr std::int32_t offset = 0;
-  static constexpr bool wide = false;
-
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) {
-    for (int j = 0; j < 4; ++j) {
-      const u8x64 both = load_bytes(p + 64 * j);
-      w[j] = low_nibbles(both);
-      w[j + 4] = high_nibbles(both);
-    }
-  }
-};
-
-struct q5_0_blocks {
-  static constexpr format kind = format::q5_0;
-  static constexpr std::size_t scale_at = 320;
-  static constexpr bool has_minimum = false;
-  static constexpr std::int32_t offset = -16;  // values are stored as 0..31
-  static constexpr bool wide = false;
-
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) {
-    for (int j = 0; j < 4; ++j) {
-      const u8x64 both = load_bytes(p + 64 * j);
-      w[j] = add_fifth_bits(low_nibbles(both), p + 256 + 8 * j);
-      w[j + 4] = add_fifth_bits(high_nibbles(both), p + 288 + 8 * j);
-    }
-  }
-};
-
-struct q8_0_blocks {
-  static constexpr format kind = format::q8_0;
-  static constexpr std::size_t scale_at = 512;
-  static constexpr bool has_minimum = false;
-  static constexpr std::int32_t offset = -128;  // values are stored as 0..255
-  static constexpr bool wide = true;
-
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) {
-    for (int j = 0; j < 8; ++j) w[j] = load_bytes(p + 64 * j);
-  }
-};
 
 /// Asks for the lines of a block 4 KiB ahead: the processor alone does not keep enough of them on their way.
 template <std::size_t Bytes>
@@ -58,6 +13,8 @@ inline void fetch_ahead(const unsigned char* p) {
 #pragma GCC unroll 64
   for (std::size_t at = 0; at < Bytes; at += 64) __builtin_prefetch(p + 4096 + at);
 }
+
+// --- one scale for 32 values: acc = fma(float(I), d_w * d_a, acc), I an exact integer ---
 
 template <class F, std::size_t Rows>
 inline void tile_32(const product& p, const unsigned char* strip, std::size_t row, f32x16 (&acc)[Rows]) {
@@ -81,63 +38,7 @@ inline void tile_32(const product& p, const unsigned char* strip, std::size_t ro
   }
 }
 
-// --- formats with scales of scales for 256 values: acc = fma(float(I), d * d_a, acc), I over all 256 ---
-
-struct q4_k_blocks {
-  static constexpr format kind = format::q4_k;
-  static constexpr int parts = 8;            // runs of values with one integer scale
-  static constexpr int vectors = 8;          // of 4 values each in a part
-  static constexpr bool has_minimum = true;  // then acc = fma(-(dmin * d_a), float(M), acc), M = sum of mn * sum a
-  static constexpr std::size_t scale_at = 2304;
-
-  static inline void unpack(const unsigned char* p, int part, u8x64 (&w)[vectors]) {
-    const unsigned char* q = p + 512 * (part / 2);
-    for (int j = 0; j < vectors; ++j)
-      w[j] = part % 2 == 0 ? low_nibbles(load_bytes(q + 64 * j)) : high_nibbles(load_bytes(q + 64 * j));
-  }
-  static inline i32x16 part_scale(const unsigned char* p, int part) { return load_u8(p + 2048 + 16 * part); }
-  static inline i32x16 start(const activation_rows&, std::size_t, int) { return broadcast_int(0); }
-};
-
-struct q6_k_blocks {
-  static constexpr format kind = format::q6_k;
-  static constexpr int parts = 16;
-  static constexpr int vectors = 4;
-  static constexpr bool has_minimum = false;
-  static constexpr std::size_t scale_at = 3328;
-
-  // part = 8 half + 2 quarter + side, as the file orders them: quarters 0 and 1 are low nibbles.
-  static inline void unpack(const unsigned char* p, int part, u8x64 (&w)[vectors]) {
-    const int half = part / 8;
-    const int quarter = part / 2 % 4;
-    const int side = part % 2;
-    const unsigned char* low = p + 1024 * half + 512 * (quarter % 2) + 256 * side;
-    const unsigned char* up = p + 2048 + 512 * half + 256 * side;
-    for (int j = 0; j < vectors; ++j) {
-      const u8x64 nibbles = load_bytes(low + 64 * j);
-      const u8x64 bits = load_bytes(up + 64 * j);
-      switch (quarter) {
-        case 0:
-          w[j] = either(low_nibbles(nibbles), two_bits_up<0>(bits));
-          break;
-        case 1:
-          w[j] = either(low_nibbles(nibbles), two_bits_up<2>(bits));
-          break;
-        case 2:
-          w[j] = either(high_nibbles(nibbles), two_bits_up<4>(bits));
-          break;
-        default:
-          w[j] = either(high_nibbles(nibbles), two_bits_up<6>(bits));
-          break;
-      }
-    }
-  }
-  static inline i32x16 part_scale(const unsigned char* p, int part) { return load_i8(p + 3072 + 16 * part); }
-  /// Values are stored as 0..63; what that adds is taken back before the integer scale.
-  static inline i32x16 start(const activation_rows& in, std::size_t block, int part) {
-    return broadcast_int(in.offset[block * 16 + static_cast<std::size_t>(part)]);
-  }
-};
+// --- scales of scales for 256 values: acc = fma(float(I), d * d_a, acc), I over all 256 ---
 
 template <class F, std::size_t Rows>
 inline void tile_256(const product& p, const unsigned char* strip, std::size_t row, f32x16 (&acc)[Rows]) {
@@ -169,26 +70,35 @@ inline void tile_256(const product& p, const unsigned char* strip, std::size_t r
       acc[r] = fma(to_float(whole[r]), mul(d, da), acc[r]);
       if constexpr (F::has_minimum) {
         i32x16 minima = broadcast_int(0);
-        for (int j = 0; j < 4; ++j) minima = dot2(minima, strip + 2176 + 32 * j, p.in.sum_256 + at * 8 + 2 * j);
+        for (int j = 0; j < 4; ++j) minima = dot2(minima, strip + F::minima_at + 32 * j, p.in.sum_256 + at * 8 + 2 * j);
         acc[r] = fma(negated(mul(dmin, da)), to_float(minima), acc[r]);
       }
     }
   }
 }
 
-// --- float weights: acc = fma(w, a, acc) over the inputs in order ---
-
-struct f32_blocks {
-  static constexpr format kind = format::f32;
-};
+// --- float weights: acc = fma(w, a, acc), even inputs in one chain and odd ones in another, added at the end ---
+// Two chains, because one waits for its own result longer than memory needs for the next weights.
 
 template <class F, std::size_t Rows>
 inline void tile_1(const product& p, const unsigned char* strip, std::size_t row, f32x16 (&acc)[Rows]) {
-  const float* w = reinterpret_cast<const float*>(strip);
-  for (std::size_t r = 0; r < Rows; ++r) acc[r] = broadcast(0.0f);
-  for (std::size_t i = 0; i < p.inputs; ++i) {
-    const f32x16 column = load(w + 16 * i);
-    for (std::size_t r = 0; r < Rows; ++r) acc[r] = fma(column, broadcast(p.in.f32[(row + r) * p.inputs + i]), acc[r]);
+  constexpr std::size_t bytes = strip_block_bytes(F::kind);
+  f32x16 odd[Rows];
+  for (std::size_t r = 0; r < Rows; ++r) acc[r] = odd[r] = broadcast(0.0f);
+  const float* a = p.in.f32 + row * p.inputs;
+  std::size_t i = 0;
+  for (; i + 2 <= p.inputs; i += 2, strip += 2 * bytes) {
+    fetch_ahead<2 * bytes>(strip);
+    const f32x16 first = F::column(strip);
+    const f32x16 second = F::column(strip + bytes);
+    for (std::size_t r = 0; r < Rows; ++r) {
+      acc[r] = fma(first, broadcast(a[r * p.inputs + i]), acc[r]);
+      odd[r] = fma(second, broadcast(a[r * p.inputs + i + 1]), odd[r]);
+    }
+  }
+  for (std::size_t r = 0; r < Rows; ++r) {
+    if (i < p.inputs) acc[r] = fma(F::column(strip), broadcast(a[r * p.inputs + i]), acc[r]);
+    acc[r] = add(acc[r], odd[r]);
   }
 }
 
@@ -210,7 +120,7 @@ inline void store_outputs(const product& p, std::size_t strip, std::size_t row, 
 template <class F, std::size_t Rows>
 inline void multiply_tile(const product& p, const unsigned char* weights, std::size_t strip, std::size_t row) {
   f32x16 acc[Rows];
-  if constexpr (F::kind == format::f32)
+  if constexpr (activations_of(F::kind) == activation_kind::f32)
     tile_1<F, Rows>(p, weights, row, acc);
   else if constexpr (activations_of(F::kind) == activation_kind::int8_32)
     tile_32<F, Rows>(p, weights, row, acc);

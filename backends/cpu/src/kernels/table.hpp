@@ -9,37 +9,54 @@
 
 namespace hunch::cpu {
 
-/// How a packed matrix is stored. Packing is lossless: the numbers are those of the file, in another order.
-enum class format : std::uint8_t { f32, q4_1, q5_0, q8_0, q4_k, q6_k };
-inline constexpr std::size_t format_count = 6;
+/// How a packed matrix is stored; floats first, then blocks of 32, then blocks of 256. Packing is lossless: the numbers
+/// are those of the file, in another order.
+enum class format : std::uint8_t { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k };
+inline constexpr std::size_t format_count = 11;
 
 /// How activations are quantised for a format: not at all, or int8 with one scale for 32 or for 256 values.
 enum class activation_kind : std::uint8_t { f32, int8_32, int8_256 };
 
 [[nodiscard]] constexpr activation_kind activations_of(format f) noexcept {
-  if (f == format::f32) return activation_kind::f32;
-  return f == format::q4_k || f == format::q6_k ? activation_kind::int8_256 : activation_kind::int8_32;
+  if (f <= format::bf16) return activation_kind::f32;
+  return f >= format::q4_k ? activation_kind::int8_256 : activation_kind::int8_32;
 }
 
 /// Outputs that one strip of a packed matrix holds; the lanes of a kernel.
 inline constexpr std::size_t strip_outputs = 16;
 /// Values that one block of a format holds, and the bytes of a block of 16 outputs.
 [[nodiscard]] constexpr std::size_t block_values(format f) noexcept {
-  if (f == format::f32) return 1;
-  return f == format::q4_k || f == format::q6_k ? 256 : 32;
+  switch (activations_of(f)) {
+    case activation_kind::f32:
+      return 1;
+    case activation_kind::int8_32:
+      return 32;
+    case activation_kind::int8_256:
+      return 256;
+  }
+  return 0;
 }
 [[nodiscard]] constexpr std::size_t strip_block_bytes(format f) noexcept {
   switch (f) {
     case format::f32:
       return 64;
+    case format::f16:
+    case format::bf16:
+      return 32;
+    case format::q4_0:
+      return 256 + 32;  // nibbles, d
     case format::q4_1:
       return 256 + 32 + 32;  // nibbles, d, m
     case format::q5_0:
       return 256 + 64 + 32;  // nibbles, fifth bits, d
+    case format::q5_1:
+      return 256 + 64 + 32 + 32;  // nibbles, fifth bits, d, m
     case format::q8_0:
       return 512 + 32;  // bytes + 128, d
     case format::q4_k:
       return 2048 + 128 + 128 + 64;  // nibbles, scales, minimum scales, d, dmin
+    case format::q5_k:
+      return 2048 + 512 + 128 + 128 + 64;  // nibbles, fifth bits, scales, minimum scales, d, dmin
     case format::q6_k:
       return 2048 + 1024 + 256 + 32;  // nibbles, upper two bits, scales, d
   }
