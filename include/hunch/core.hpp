@@ -14,6 +14,7 @@
 #include <hunch/core/types.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/decoder.hpp>
+#include <hunch/drafters/anpd.hpp>
 #include <hunch/drafters/best_first.hpp>
 #include <hunch/drafters/first_of.hpp>
 #include <hunch/drafters/gumbel_top_k.hpp>
@@ -24,6 +25,9 @@
 #include <hunch/drafters/prompt_lookup.hpp>
 #include <hunch/drafters/static_tree.hpp>
 #include <hunch/drafters/stochastic_beam.hpp>
+#include <hunch/drafters/suffix_automaton.hpp>
+#include <hunch/drafters/suffix_corpus.hpp>
+#include <hunch/drafters/token_recycling.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/trace/stats.hpp>

@@ -19,8 +19,8 @@ namespace hunch {
 enum class lookup_place { latest, earliest };
 
 struct lookup_options {
-  std::size_t n = 3;        ///< tokens that must agree; the longest n-gram that is looked for
-  std::size_t n_min = 0;    ///< shortest: from n down to it the first that is found counts; 0: only n
+  std::size_t n = 3;      ///< tokens that must agree; the longest n-gram that is looked for
+  std::size_t n_min = 0;  ///< shortest: from n down to it the first that is found counts; 0: only n
   lookup_place place = lookup_place::latest;
   std::size_t min_guesses = 1;  ///< tokens of the text that must follow a place for it to count
   std::size_t window = default_window;
