@@ -9,7 +9,9 @@
 #include <hunch/core/error.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/core/observer.hpp>
+#include <hunch/core/pass.hpp>
 #include <hunch/core/random.hpp>
+#include <hunch/core/request.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/core/types.hpp>
 #include <hunch/core/verifier.hpp>
@@ -30,6 +32,7 @@
 #include <hunch/drafters/token_recycling.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
+#include <hunch/step_machine.hpp>
 #include <hunch/trace/stats.hpp>
 #include <hunch/verifiers/block.hpp>
 #include <hunch/verifiers/k_sequence.hpp>

@@ -40,7 +40,7 @@ TEST_CASE("any_drafter: a coupled drafter before rejection is refused when the d
   toy_backend model{8, hashed_law<float>(3, 4.0)};
   const temperature warp{0.8f};
   const auto coupled_chain = [&] { return with_length(coupled_model_drafter(model, warp), fixed_length{2}); };
-  const std::string message = "hunch: the verifier is not exact for the law that the drafter's siblings are drawn from";
+  const std::string message = "hunch: the verifier is not exact for siblings of law coupled";
   CHECK_THROWS_WITH(speculate(model, any_drafter(coupled_chain()), rejection(warp)),
                     Catch::Matchers::Contains(message));
   CHECK_THROWS_WITH(speculate(model, first_of(any_drafter(coupled_chain()), no_draft{}), rejection(warp)),

@@ -45,10 +45,21 @@ concept Backend = requires(B& b, typename B::sequence& s, const typename B::sequ
   { b.commit(s, path) } -> std::same_as<void>;
 };
 
-/// Scalar of the backend's logits: float for engines, double for the exact test backend.
+namespace detail {
+template <class B>
+struct scalar_of {  // models that hosts run say it themselves
+  using type = typename B::scalar;
+};
 template <Backend B>
-using logit_t = std::remove_cvref_t<decltype(std::declval<B&>().forward(std::declval<typename B::sequence&>(),
-                                                                        std::declval<tree_view>())[0][0])>;
+struct scalar_of<B> {
+  using type = std::remove_cvref_t<decltype(std::declval<B&>().forward(std::declval<typename B::sequence&>(),
+                                                                       std::declval<tree_view>())[0][0])>;
+};
+}  // namespace detail
+
+/// Scalar of a model's logits: float for engines, double for the exact test backend.
+template <class B>
+using logit_t = typename detail::scalar_of<B>::type;
 
 /// Can forget the kept tokens from `n` on. Without it a sequence is reopened instead: slower, same text.
 template <class B>

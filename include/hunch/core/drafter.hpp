@@ -7,10 +7,11 @@
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
+#include <hunch/core/pass.hpp>
 
 namespace hunch {
 
-template <Backend B>
+template <Model B>
 class text_sequence;
 
 /// A function of the text: adds nodes below the root of `tree`, nothing else.
@@ -34,6 +35,15 @@ concept SelfDrafter = Backend<B> &&
 template <class D, class B, class P = float, class R = philox>
 concept DrafterFor = Drafter<D, P, R> || SelfDrafter<D, B, P, R>;
 
+/// A drafter that has its model's passes run by somebody else. A round: `begin`; while `next` names a pass, `supply`
+/// its rows; then the tree is done. A round that was not finished is forgotten at the next `begin`.
+template <class D, class P = float, class R = philox>
+concept PassDrafter = requires(D& d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
+  { d.begin(ctx, tree) } -> std::same_as<void>;
+  { d.next(ctx, tree) } -> std::same_as<std::optional<pass>>;
+  { d.supply(ctx, tree, rows) } -> std::same_as<void>;
+};
+
 /// What is known right after a token was drawn. The root's signal is {0, 1, 0}.
 struct draft_signal {
   node_id node = 0;
@@ -45,6 +55,15 @@ struct draft_signal {
 template <class D, class P = float, class R = philox>
 concept StepwiseDrafter = requires(D& d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip) {
   { d.extend(ctx, tree, tip) } -> std::same_as<std::optional<draft_signal>>;
+};
+
+/// The same with a pass before each token: the pass that the next child of `tip` needs (nothing: no more children), and
+/// the child from its rows.
+template <class D, class P = float, class R = philox>
+concept StepwisePassDrafter = requires(D& d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip,
+                                       basic_rows_ref<P> rows) {
+  { d.want(ctx, tree, tip) } -> std::same_as<std::optional<pass>>;
+  { d.extend(ctx, tree, tip, rows) } -> std::same_as<std::optional<draft_signal>>;
 };
 
 /// Is told every verdict about its own drafts.
@@ -71,6 +90,30 @@ void tell(D& drafter, const basic_draft_tree<P>& tree, const basic_verdict<P>& r
 /// Whether a drafter learns from verdicts, in either form.
 template <class D, class P = float>
 inline constexpr bool learns = Learner<D, P> || RowLearner<D, P>;
+
+namespace detail {
+
+// A drafter as a host meets it: one that needs nobody proposes at once, another one asks for passes.
+template <class D, class P, class R>
+void begin_draft(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+  if constexpr (Drafter<D, P, R>)
+    drafter.propose(ctx, tree);
+  else
+    drafter.begin(ctx, tree);
+}
+template <class D, class P, class R>
+[[nodiscard]] std::optional<pass> next_pass(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+  if constexpr (Drafter<D, P, R>)
+    return std::nullopt;
+  else
+    return drafter.next(ctx, tree);
+}
+template <class D, class P, class R>
+void supply_rows(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
+  if constexpr (!Drafter<D, P, R>) drafter.supply(ctx, tree, rows);
+}
+
+}  // namespace detail
 
 /// Says after each drawn token whether to draw another. It cannot discard: that would bias the text (law D3).
 template <class L>

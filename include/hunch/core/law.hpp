@@ -1,6 +1,8 @@
 // The law that siblings of a draft tree were drawn from: what decides which verifier is exact for them.
 #pragma once
 
+#include <string>
+
 namespace hunch {
 
 /// A set of sibling laws. A drafter declares those that its trees may carry (`static constexpr laws sibling_laws`), a
@@ -28,6 +30,22 @@ inline constexpr laws iid{8};
 inline constexpr laws joint_pair{16};
 /// For verifiers that never ask how a tree was made.
 inline constexpr laws any_law{31};
+
+/// "coupled, iid": for messages.
+[[nodiscard]] inline std::string names_of(laws set) {
+  constexpr struct {
+    laws law;
+    const char* name;
+  } known[] = {{deterministic, "deterministic"},
+               {without_replacement, "without_replacement"},
+               {coupled, "coupled"},
+               {iid, "iid"},
+               {joint_pair, "joint_pair"}};
+  std::string out;
+  for (const auto& k : known)
+    if (set.contains(k.law)) out += (out.empty() ? "" : ", ") + std::string{k.name};
+  return out;
+}
 
 /// A drafter that says nothing keeps the contract of draft_tree: drawn where it leaves a q row, chosen where not.
 template <class D>

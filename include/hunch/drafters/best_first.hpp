@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -31,7 +32,7 @@ struct best_first_options {
 /// draft model knows how sure it is; the warper's temperature shapes the tree and nothing else.
 /// After: parents come before their children, nodes in order of falling probability.
 /// Sources: Li et al., "EAGLE-2" (2024); Wang et al., "OPT-Tree" (2024).
-template <Backend B, class W>
+template <Model B, class W>
 class best_first {
  public:
   static constexpr laws sibling_laws = deterministic;
@@ -44,20 +45,32 @@ class best_first {
   [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
 
   template <class P, class R>
+  requires Backend<B>
   void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    begin(ctx, tree);
+    while (const auto wanted = next(ctx, tree)) grow(ctx, tree, pass_.run(*wanted));
+  }
+
+  // The same where the host runs the passes.
+  template <class P, class R>
+  void begin(const basic_context<R>& ctx, const basic_draft_tree<P>&) {
+    pass_.begin();
     run_.reset(ctx.text.back());
     scores_.assign(1, 0.0);
     pool_.clear();
     expected_ = 0;
-    const std::size_t room = std::min(nodes_, ctx.budget - tree.size());
-    basic_context<R> wide = ctx;  // the budget is the target's; what the draft model runs is bounded by width
-    wide.budget = std::numeric_limits<std::size_t>::max();
-    if (room > 0)
-      pass_.grow(
-          wide, run_, [&](node_id n) { return run_.depth(n) < options_.depth; },
-          [&](node_id n, const auto& row) { expand(wide, n, row); }, [&] { select(room); });
-    copy_to(tree);
   }
+  template <class P, class R>
+  [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    std::optional<pass> wanted;
+    if (room(ctx, tree) > 0)
+      wanted = pass_.next(unbounded(ctx), run_, [&](node_id n) { return run_.depth(n) < options_.depth; });
+    if (!wanted) copy_to(tree);
+    return wanted;
+  }
+  template <class P, class R>
+  requires is_hosted<B>
+  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) { grow(ctx, tree, rows); }
 
  private:
   struct entry {
@@ -73,6 +86,24 @@ class best_first {
       return depth != other.depth ? depth < other.depth : order < other.order;  // ties: parents first
     }
   };
+
+  template <class P, class R>
+  [[nodiscard]] std::size_t room(const basic_context<R>& ctx, const basic_draft_tree<P>& tree) const {
+    return std::min(nodes_, ctx.budget - tree.size());
+  }
+  /// The budget is the target's; what the draft model runs is bounded by width.
+  template <class R>
+  [[nodiscard]] static basic_context<R> unbounded(basic_context<R> ctx) {
+    ctx.budget = std::numeric_limits<std::size_t>::max();
+    return ctx;
+  }
+  template <class P, class R, class Rows>
+  void grow(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, const Rows& rows) {
+    pass_.supply(
+        unbounded(ctx), run_, rows, [&](node_id n) { return run_.depth(n) < options_.depth; },
+        [&](node_id n, const auto& row) { expand(ctx, n, row); });
+    select(room(ctx, tree));
+  }
 
   template <class R, class Row>
   void expand(const basic_context<R>& ctx, node_id n, const Row& row) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -60,6 +61,30 @@ class first_of {
     first_.propose(ctx, tree);
     first_proposed_ = tree.size() > 1;
     if (!first_proposed_) second_.propose(ctx, tree);
+  }
+
+  // The same where the host runs the passes of a part.
+  template <class P, class R>
+  void begin(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    first_proposed_ = true;
+    detail::begin_draft(first_, ctx, tree);
+  }
+  template <class P, class R>
+  [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    if (first_proposed_) {
+      const auto wanted = detail::next_pass(first_, ctx, tree);
+      if (wanted || tree.size() > 1) return wanted;
+      first_proposed_ = false;
+      detail::begin_draft(second_, ctx, tree);
+    }
+    return detail::next_pass(second_, ctx, tree);
+  }
+  template <class P, class R>
+  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
+    if (first_proposed_)
+      detail::supply_rows(first_, ctx, tree, rows);
+    else
+      detail::supply_rows(second_, ctx, tree, rows);
   }
 
   /// The verdict goes to the drafter whose tree it was.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <hunch/core/drafter.hpp>
@@ -35,13 +36,26 @@ class with_length {
   template <class P, class R>
   requires StepwiseDrafter<D, P, R>
   void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    draft_signal last{};
-    while (tree.size() < ctx.budget && last.depth < ctx.max_depth && policy_.keep_drafting(last)) {
-      const auto next = drafter_.extend(ctx, tree, last.node);
-      if (!next) return;
-      last = *next;
-      if (std::ranges::find(ctx.end_of_text, tree[last.node]) != ctx.end_of_text.end()) return;
-    }
+    begin(ctx, tree);
+    while (wants_more(ctx, tree)) take(ctx, tree, drafter_.extend(ctx, tree, last_.node));
+  }
+
+  // The same where the host runs the passes.
+  template <class P, class R>
+  void begin(const basic_context<R>&, basic_draft_tree<P>&) {
+    last_ = {};
+    ended_ = false;
+  }
+  template <class P, class R>
+  requires StepwisePassDrafter<D, P, R>
+  [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    if (!wants_more(ctx, tree)) return std::nullopt;
+    return drafter_.want(ctx, tree, last_.node);
+  }
+  template <class P, class R>
+  requires StepwisePassDrafter<D, P, R>
+  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
+    take(ctx, tree, drafter_.extend(ctx, tree, last_.node, rows));
   }
 
   template <class P>
@@ -52,8 +66,20 @@ class with_length {
   }
 
  private:
+  template <class P, class R>
+  [[nodiscard]] bool wants_more(const basic_context<R>& ctx, const basic_draft_tree<P>& tree) {
+    return !ended_ && tree.size() < ctx.budget && last_.depth < ctx.max_depth && policy_.keep_drafting(last_);
+  }
+  template <class P, class R>
+  void take(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, const std::optional<draft_signal>& drawn) {
+    if (drawn) last_ = *drawn;
+    ended_ = !drawn || std::ranges::find(ctx.end_of_text, tree[last_.node]) != ctx.end_of_text.end();
+  }
+
   D drafter_;
   L policy_;
+  draft_signal last_{};
+  bool ended_ = false;
 };
 
 }  // namespace hunch

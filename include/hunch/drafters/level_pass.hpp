@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
+#include <hunch/core/pass.hpp>
 #include <hunch/core/random.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/sampling/row.hpp>
@@ -31,32 +33,51 @@ void largest(std::span<const P> row, std::size_t k, std::vector<candidate>& out)
 }
 
 /// Grows a tree below the root by passes of a draft model over whole levels. One object = one sequence.
-template <Backend B, class W>
+///
+/// A round: `begin`, then level by level `next` and `supply`. It ends where no node wants children, at the budget, and
+/// where the draft's context is full. Nodes that end the text and the deepest ones that can be emitted never grow.
+template <Model B, class W>
 class level_pass {
  public:
   level_pass(B& draft, W warp) : sequence_{draft}, warp_{std::move(warp)} {}
 
-  [[nodiscard]] std::size_t vocab_size() const { return sequence_.backend().vocab_size(); }
+  [[nodiscard]] std::size_t vocab_size() const { return sequence_.vocab_size(); }
 
-  /// Level by level: one pass, expand(node, row) for each node that `wants(node)` children, end_level(). The nodes
-  /// that these add are the next level. Ends where no node wants children, at the budget, and where the draft's
-  /// context is full. Nodes that end the text and the deepest ones that can be emitted are never expanded.
-  template <class P, class R, class Wants, class Expand, class EndLevel>
-  void grow(const basic_context<R>& ctx, basic_draft_tree<P>& tree, Wants wants, Expand expand, EndLevel end_level) {
-    if (!sequence_.sync(ctx.text)) return;
-    const auto grows = [&](node_id n) { return may_grow(ctx, tree, n) && wants(n); };
-    for (node_id first = 0; first < tree.size() && tree.size() < ctx.budget;) {
-      const auto end = static_cast<node_id>(tree.size());
-      node_id some = first;
-      while (some < end && !grows(some)) ++some;
-      if (some == end || sequence_.room() < end - first) return;
-      const auto rows = sequence_.forward(tree, first);
-      for (node_id n = some; n < end; ++n)
-        if (grows(n)) expand(n, rows[n - first]);
-      end_level();
-      first = end;
+  void begin() noexcept { first_ = 0; }
+
+  /// The pass over the newest level, if a node of it `wants` children.
+  template <class P, class R, class Wants>
+  [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, Wants wants) {
+    if (tree.size() >= ctx.budget) return std::nullopt;
+    for (node_id n = first_; n < tree.size(); ++n)
+      if (may_grow(ctx, tree, n) && wants(n)) return sequence_.want(ctx.text, tree, first_);
+    return std::nullopt;
+  }
+
+  /// Calls expand(node, row) for each node of that level that wants children; those that it adds are the next level.
+  template <class P, class R, class Rows, class Wants, class Expand>
+  void supply(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, const Rows& rows, Wants wants,
+              Expand expand) {
+    if constexpr (is_hosted<B>) sequence_.supplied();
+    const node_id first = std::exchange(first_, static_cast<node_id>(tree.size()));
+    for (node_id n = first; n < first_; ++n)
+      if (may_grow(ctx, tree, n) && wants(n)) expand(n, rows[n - first]);
+  }
+
+  /// A whole round over a backend, in one call; close_level() follows each level.
+  template <class P, class R, class Wants, class Expand, class CloseLevel>
+  requires Backend<B>
+  void grow(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, Wants wants, Expand expand,
+            CloseLevel close_level) {
+    begin();
+    while (const auto wanted = next(ctx, tree, wants)) {
+      supply(ctx, tree, run(*wanted), wants, expand);
+      close_level();
     }
   }
+
+  /// Runs a wanted pass.
+  [[nodiscard]] auto run(const pass& wanted) requires Backend<B> { return sequence_.run(wanted); }
 
   /// The warped law of the children of n, from the draft's row; in tree.q(n). Empty (and no q) if it is not usable.
   template <class P, class R, class Row>
@@ -89,6 +110,54 @@ class level_pass {
   text_sequence<B> sequence_;
   W warp_;
   std::vector<logit_t<B>> scratch_;
+  node_id first_ = 0;  // of the level that runs next
+};
+
+/// A drafter that grows its tree level by level: `Self` says which nodes want children and adds them.
+///  - `open(ctx, tree)`            a round begins
+///  - `wants(tree, n)`             whether n is to have children
+///  - `expand(ctx, tree, n, row)`  adds them, from the draft's raw logits after n; no more than ctx.budget nodes in all
+///  - `close_level(ctx, tree)`     all nodes of a level were expanded
+template <class Self, Model B, class W>
+class level_drafter {
+ public:
+  [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
+
+  template <class P, class R>
+  requires Backend<B>
+  void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    begin(ctx, tree);
+    while (const auto wanted = next(ctx, tree)) grow(ctx, tree, pass_.run(*wanted));
+  }
+
+  // The same where the host runs the passes.
+  template <class P, class R>
+  void begin(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    pass_.begin();
+    self().open(ctx, tree);
+  }
+  template <class P, class R>
+  [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    return pass_.next(ctx, tree, [&](node_id n) { return self().wants(tree, n); });
+  }
+  template <class P, class R>
+  requires is_hosted<B>
+  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) { grow(ctx, tree, rows); }
+
+ protected:
+  level_drafter(B& draft, W warp) : pass_{draft, std::move(warp)} {}
+
+  level_pass<B, W> pass_;
+
+ private:
+  [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
+  template <class P, class R, class Rows>
+  void grow(const basic_context<R>& ctx, basic_draft_tree<P>& tree, const Rows& rows) {
+    pass_.supply(
+        ctx, tree, rows, [&](node_id n) { return self().wants(tree, n); },
+        [&](node_id n, const auto& row) { self().expand(ctx, tree, n, row); });
+    self().close_level(ctx, tree);
+  }
 };
 
 }  // namespace hunch

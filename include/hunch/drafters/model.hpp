@@ -25,7 +25,7 @@ enum class draft_noise { own, shared_with_target };
 /// the backend's. Cost: one pass over the draft model a token, plus one for the last accepted token of the round
 /// before when all were accepted.
 /// Source: Leviathan et al. (2023), Chen et al. (2023); shared noise: Daliri et al. (2024).
-template <Backend B, class W, draft_noise Noise = draft_noise::own>
+template <Model B, class W, draft_noise Noise = draft_noise::own>
 class model_drafter {
  public:
   static constexpr laws sibling_laws = is_greedy<W>()              ? deterministic
@@ -34,31 +34,35 @@ class model_drafter {
 
   model_drafter(B& draft, W warp) : sequence_{draft}, warp_{std::move(warp)} {}
 
-  [[nodiscard]] std::size_t vocab_size() const { return sequence_.backend().vocab_size(); }
+  [[nodiscard]] std::size_t vocab_size() const { return sequence_.vocab_size(); }
 
   template <class P, class R>
-  std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip) {
-    if (tip == 0) ready_ = sequence_.sync(ctx.text);
-    if (!ready_ || sequence_.room() == 0) return std::nullopt;
-    const auto rows = sequence_.forward(tree, tip);
-    const std::span<P> q = tree.make_q(tip);
-    std::copy(rows[0].begin(), rows[0].end(), q.begin());
-    warp_(q, prefix_view{ctx.text, tree.view(), tip});
-    const auto drawn = draw(ctx, tree, tip, q);
-    if (drawn.index == no_token) return std::nullopt;
-    const node_id child = tree.add(tip, drawn.index);
-    return draft_signal{child, drawn.probability, tree.depth(child)};
+  requires Backend<B> std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
+                                                         node_id tip) {
+    const auto wanted = want(ctx, tree, tip);
+    if (!wanted) return std::nullopt;
+    return draw(ctx, tree, tip, sequence_.run(*wanted)[0]);
+  }
+
+  template <class P, class R>
+  [[nodiscard]] std::optional<pass> want(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip) {
+    return sequence_.want(ctx.text, tree, tip);
+  }
+  template <class P, class R>
+  requires is_hosted<B> std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
+                                                           node_id tip, basic_rows_ref<P> rows) {
+    sequence_.supplied();
+    return draw(ctx, tree, tip, rows[0]);
   }
 
  private:
-  struct draw_result {
-    token index;
-    float probability;
-  };
-
-  /// Turns the logits in q into the law of the children of `tip`, or drops the row where no law is needed.
-  template <class P, class R>
-  draw_result draw(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip, std::span<P> q) {
+  /// A child of `tip`, with the law that it was drawn from in q where there is one.
+  template <class P, class R, class Row>
+  std::optional<draft_signal> draw(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip,
+                                   const Row& row) {
+    const std::span<P> q = tree.make_q(tip);
+    std::copy(row.begin(), row.end(), q.begin());
+    warp_(q, prefix_view{ctx.text, tree.view(), tip});
     token x = no_token;
     if constexpr (is_greedy<W>()) x = argmax(std::span<const P>{q});
     if constexpr (sibling_laws == coupled)
@@ -66,21 +70,23 @@ class model_drafter {
     const bool usable = softmax(q);
     if constexpr (sibling_laws == without_replacement)
       x = usable ? ctx.random.categorical(ctx.site(tip), purpose::draft, std::span<const P>{q}) : no_token;
-    const float p = x == no_token || !usable ? 0.0f : static_cast<float>(q[static_cast<std::size_t>(x)]);
+    if (!usable) x = no_token;
+    const float p = x == no_token ? 0.0f : static_cast<float>(q[static_cast<std::size_t>(x)]);
     if (sibling_laws != without_replacement || x == no_token) tree.drop_q(tip);
-    return {usable ? x : no_token, p};
+    if (x == no_token) return std::nullopt;
+    const node_id child = tree.add(tip, x);
+    return draft_signal{child, p, tree.depth(child)};
   }
 
   text_sequence<B> sequence_;
   W warp_;
-  bool ready_ = false;
 };
 
-template <Backend B, class W>
+template <Model B, class W>
 model_drafter(B&, W) -> model_drafter<B, W>;
 
 /// A model drafter for `match` when sampling: draws with the target's noise.
-template <Backend B, class W>
+template <Model B, class W>
 [[nodiscard]] auto coupled_model_drafter(B& draft, W warp) {
   return model_drafter<B, W, draft_noise::shared_with_target>{draft, std::move(warp)};
 }

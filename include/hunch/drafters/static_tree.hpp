@@ -24,27 +24,31 @@ namespace hunch {
 /// A law with fewer tokens than the shape has children leaves the last ones out; a budget below the shape's size keeps
 /// the shape's first nodes in level order. Cost: one batched pass of the draft model per level that has inner nodes.
 /// Sources: Jeon et al., "Recursive Speculative Decoding" (2024), RSD-C; Chen et al., "Sequoia" (2024).
-template <Backend B, class W, draft_noise Noise = draft_noise::own>
-class static_tree {
+template <Model B, class W, draft_noise Noise = draft_noise::own>
+class static_tree : public level_drafter<static_tree<B, W, Noise>, B, W> {
+  using base = level_drafter<static_tree, B, W>;
+  friend base;
+
  public:
   static constexpr laws sibling_laws = is_greedy<W>()              ? deterministic
                                        : Noise == draft_noise::own ? without_replacement
                                                                    : coupled;
 
-  static_tree(B& draft, W warp, tree_shape shape) : pass_{draft, std::move(warp)}, shape_{std::move(shape)} {}
+  static_tree(B& draft, W warp, tree_shape shape) : base{draft, std::move(warp)}, shape_{std::move(shape)} {}
 
-  [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
   [[nodiscard]] const tree_shape& shape() const noexcept { return shape_; }
 
-  template <class P, class R>
-  void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    places_.assign(1, 0);
-    pass_.grow(
-        ctx, tree, [&](node_id n) { return shape_.children(places_[n]) > 0; },
-        [&](node_id n, const auto& row) { expand(ctx, tree, n, row); }, [] {});
-  }
-
  private:
+  using base::pass_;
+
+  template <class P, class R>
+  void open(const basic_context<R>&, const basic_draft_tree<P>&) {
+    places_.assign(1, 0);
+  }
+  template <class P>
+  [[nodiscard]] bool wants(const basic_draft_tree<P>&, node_id n) const {
+    return shape_.children(places_[n]) > 0;
+  }
   template <class P, class R, class Row>
   void expand(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id n, const Row& row) {
     const std::size_t k = std::min<std::size_t>(shape_.children(places_[n]), ctx.budget - tree.size());
@@ -65,17 +69,19 @@ class static_tree {
     }
   }
 
-  level_pass<B, W> pass_;
+  template <class P, class R>
+  void close_level(const basic_context<R>&, const basic_draft_tree<P>&) const noexcept {}
+
   tree_shape shape_;
   std::vector<node_id> places_;  // of the tree's nodes in the shape
   std::vector<candidate> drawn_;
 };
 
-template <Backend B, class W>
+template <Model B, class W>
 static_tree(B&, W, tree_shape) -> static_tree<B, W>;
 
 /// A static tree for `match` when sampling: drawn with the target's noise.
-template <Backend B, class W>
+template <Model B, class W>
 [[nodiscard]] auto coupled_static_tree(B& draft, W warp, tree_shape shape) {
   return static_tree<B, W, draft_noise::shared_with_target>{draft, std::move(warp), std::move(shape)};
 }

@@ -40,29 +40,23 @@ namespace detail {
 /// At most width·length nodes, one batched pass of the draft model per level. Which siblings are kept depends on the
 /// perturbed values, never on which tokens they are, so verifiers of law `without_replacement` are exact.
 /// Sources: Kool et al., "Stochastic Beams and Where to Find Them" (2019); Jeon et al. (2024), RSD-S.
-template <Backend B, class W>
-class stochastic_beam {
+template <Model B, class W>
+class stochastic_beam : public level_drafter<stochastic_beam<B, W>, B, W> {
+  using base = level_drafter<stochastic_beam, B, W>;
+  friend base;
+
  public:
   static constexpr laws sibling_laws = without_replacement;
   static_assert(!is_greedy<W>(), "hunch: stochastic_beam draws; with a greedy warper use best_first");
 
   stochastic_beam(B& draft, W warp, std::uint32_t width, std::uint32_t length)
-      : pass_{draft, std::move(warp)}, width_{width}, length_{length} {
+      : base{draft, std::move(warp)}, width_{width}, length_{length} {
     if (width == 0) raise("hunch: stochastic_beam needs a width of at least 1");
   }
 
-  [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
-
-  template <class P, class R>
-  void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    beams_.assign(1, beam{0, 0});
-    pass_.grow(
-        ctx, tree, [&](node_id n) { return tree.depth(n) < length_; },
-        [&](node_id n, const auto& row) { expand(ctx, tree, n, row); },
-        [&] { keep_best(std::min<std::size_t>(width_, ctx.budget - tree.size()), tree); });
-  }
-
  private:
+  using base::pass_;
+
   struct beam {
     double phi;  // log-probability of the path under the draft's law
     double psi;  // the same, perturbed; the largest of its siblings has its parent's
@@ -73,6 +67,15 @@ class stochastic_beam {
     beam scores;
     std::size_t order;  // equal scores keep it, so siblings stay in draw order
   };
+
+  template <class P, class R>
+  void open(const basic_context<R>&, const basic_draft_tree<P>&) {
+    beams_.assign(1, beam{0, 0});
+  }
+  template <class P>
+  [[nodiscard]] bool wants(const basic_draft_tree<P>& tree, node_id n) const {
+    return tree.depth(n) < length_;
+  }
 
   /// The node's children of largest perturbed log-probability: no more than `width` of them can be kept.
   template <class P, class R, class Row>
@@ -89,8 +92,9 @@ class stochastic_beam {
     }
   }
 
-  template <class P>
-  void keep_best(std::size_t count, basic_draft_tree<P>& tree) {
+  template <class P, class R>
+  void close_level(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
+    const std::size_t count = std::min<std::size_t>(width_, ctx.budget - tree.size());
     std::ranges::sort(contenders_, [](const contender& a, const contender& b) {
       return a.scores.psi > b.scores.psi || (a.scores.psi == b.scores.psi && a.order < b.order);
     });
@@ -102,7 +106,6 @@ class stochastic_beam {
     contenders_.clear();
   }
 
-  level_pass<B, W> pass_;
   std::uint32_t width_;
   std::uint32_t length_;
   std::vector<beam> beams_;  // of the tree's nodes
