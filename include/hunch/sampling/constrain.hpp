@@ -77,6 +77,7 @@ class constrained : public warper_base {
   struct node_state {
     followed after;
     token taken = no_token;
+    bool ruled = false;
     std::uint64_t stamp = 0;
     std::uint64_t from = 0;
   };
@@ -90,11 +91,13 @@ class constrained : public warper_base {
     if (nodes_.size() < at.tree.size()) nodes_.resize(at.tree.size(), node_state{*now});
     for (auto n = path_.rbegin(); n != path_.rend(); ++n) {
       const token t = at.tree.tokens[*n];
+      const bool ruled = at.text.size() + at.tree.depths[*n] > first_;  // the text may end within the prompt
       node_state& node = nodes_[*n];
-      if (node.from != stamp || node.taken != t) {
+      if (node.from != stamp || node.taken != t || node.ruled != ruled) {
         node.after = *now;
-        if (at.text.size() + at.tree.depths[*n] > first_) take(node.after, t);
+        if (ruled) take(node.after, t);
         node.taken = t;
+        node.ruled = ruled;
         node.from = stamp;
         node.stamp = ++stamps_;
       }
