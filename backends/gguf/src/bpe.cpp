@@ -77,6 +77,12 @@ bpe::bpe(const file& from, const vocabulary& vocab) : vocab_{vocab}, words_{pre_
   }
 }
 
+token bpe::whole_word(std::string_view word, std::string& printed) const {
+  printed.clear();
+  for (const char c : word) printed += byte_alphabet()[static_cast<unsigned char>(c)];
+  return vocab_.find(printed);
+}
+
 void bpe::encode(std::string_view text, std::vector<token>& out) const {
   const auto rule = [this](const symbol& left, const symbol& right, candidate<std::int32_t>& c) {
     const auto* m = merges_.find(left.id, right.id);
@@ -96,8 +102,16 @@ void bpe::encode(std::string_view text, std::vector<token>& out) const {
   };
   merge_queue<std::int32_t, decltype(rule)> queue{rule};
   pretokenizer::cursor words{words_};
+  std::string printed;
   while (!text.empty()) {
     const auto length = words.next(text);
+    if (words_.keeps_whole_words()) {
+      if (const token id = whole_word(text.substr(0, length), printed); id != no_token) {
+        out.push_back(id);
+        text.remove_prefix(length);
+        continue;
+      }
+    }
     queue.clear();
     for (std::size_t i = 0; i < length; ++i)
       queue.add(text.substr(i, 1), symbol_of_byte_[static_cast<unsigned char>(text[i])]);

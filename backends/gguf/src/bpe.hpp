@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <hunch/gguf/file.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +45,9 @@ class bpe {
   void encode(std::string_view text, std::vector<token>& out) const;
 
  private:
+  /// The token that a word is as a whole, or no_token. `printed` is scratch.
+  [[nodiscard]] token whole_word(std::string_view word, std::string& printed) const;
+
   // Symbols are tokens; those from vocab.size() on are merges whose text is no token, and bytes without one.
   const vocabulary& vocab_;
   pretokenizer words_;

@@ -18,6 +18,9 @@ constexpr std::string_view white_space =
 
 // In these patterns ~ stands for the members of white_space.
 
+// GPT-2's own pattern.
+constexpr std::string_view gpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^~\p{L}\p{N}]+|[~]+(?![^~])|[~]+)";
+
 // smollm cuts at each digit first and then applies GPT-2's pattern to what lies between, where a digit's place counts
 // as the end of the text. In one pattern: digits alone, and white space before a digit kept whole.
 constexpr std::string_view smollm =
@@ -28,17 +31,53 @@ constexpr std::string_view qwen2 =
     R"('[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})"
     R"(| ?[^~\p{L}\p{N}]+[\r\n]*|[~]*[\r\n]+|[~]+(?![^~])|[~]+)";
 
-std::string pattern_of(std::string_view name) {
-  if (name != "smollm" && name != "qwen2")
-    throw error("gguf: pre-tokenizer '" + std::string(name) + "' is not supported; supported: smollm, qwen2");
+// llama 3: as qwen2, but digits in groups of up to three.
+constexpr std::string_view llama3 =
+    R"('[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3})"
+    R"(| ?[^~\p{L}\p{N}]+[\r\n]*|[~]*[\r\n]+|[~]+(?![^~])|[~]+)";
+
+// Names that stand in files, several for one pattern: makers name the pattern after their model.
+struct named_rules {
+  std::string_view name;
+  pretokenizer_rules rules;
+};
+constexpr pretokenizer_rules plain_gpt2{gpt2, false, false};
+constexpr pretokenizer_rules plain_smollm{smollm, false, false};
+constexpr pretokenizer_rules plain_qwen2{qwen2, false, false};
+constexpr pretokenizer_rules plain_llama3{llama3, false, false};
+constexpr pretokenizer_rules whole_llama3{llama3, true, true};
+constexpr named_rules known[] = {
+    {"gpt-2", plain_gpt2},       {"phi-2", plain_gpt2},
+    {"mpt", plain_gpt2},         {"olmo", plain_gpt2},
+    {"jais", plain_gpt2},        {"mellum", plain_gpt2},
+    {"trillion", plain_gpt2},    {"smollm", plain_smollm},
+    {"starcoder", plain_smollm}, {"refact", plain_smollm},
+    {"command-r", plain_smollm}, {"codeshell", plain_smollm},
+    {"exaone", plain_smollm},    {"minerva-7b", plain_smollm},
+    {"qwen2", plain_qwen2},      {"deepseek-r1-qwen", plain_qwen2},
+    {"stablelm2", plain_qwen2},  {"megrez", plain_qwen2},
+    {"llama-bpe", whole_llama3}, {"llama3", whole_llama3},
+    {"llama-v3", whole_llama3},  {"falcon3", whole_llama3},
+    {"pixtral", whole_llama3},   {"dbrx", plain_llama3},
+    {"smaug-bpe", plain_llama3},
+};
+
+std::string with_white_space(std::string_view pattern) {
   std::string out;
-  for (const char c : name == "smollm" ? smollm : qwen2) {
+  for (const char c : pattern) {
     if (c == '~')
       out += white_space;
     else
       out += c;
   }
   return out;
+}
+
+const pretokenizer_rules& rules_of(std::string_view name) {
+  if (const auto* rules = find_pretokenizer(name)) return *rules;
+  std::string names;
+  for (const auto& k : known) names += (names.empty() ? "" : ", ") + std::string(k.name);
+  throw error("gguf: pre-tokenizer '" + std::string(name) + "' is not supported; supported: " + names);
 }
 
 std::string message_of(int code) {
@@ -49,10 +88,16 @@ std::string message_of(int code) {
 
 }  // namespace
 
-pretokenizer::pretokenizer(std::string_view name) {
+const pretokenizer_rules* find_pretokenizer(std::string_view name) noexcept {
+  for (const auto& k : known)
+    if (k.name == name) return &k.rules;
+  return nullptr;
+}
+
+pretokenizer::pretokenizer(std::string_view name) : rules_{rules_of(name)} {
   int code = 0;
   PCRE2_SIZE at = 0;
-  const auto pattern = pattern_of(name);
+  const auto pattern = with_white_space(rules_.pattern);
   pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                                        PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &code, &at, nullptr);
   if (compiled == nullptr)

@@ -8,11 +8,22 @@
 
 namespace hunch::gguf {
 
+/// What follows from a file's tokenizer.ggml.pre.
+struct pretokenizer_rules {
+  std::string_view pattern;  // ~ stands for the members of white space
+  bool keeps_whole_words;    // a word that is a token is not built by merges
+  bool adds_bos;             // where the file does not say whether texts begin with begin-of-text
+};
+/// The rules of that name, or null.
+[[nodiscard]] const pretokenizer_rules* find_pretokenizer(std::string_view name) noexcept;
+
 /// One of the known patterns, compiled once and shared by all threads.
 class pretokenizer {
  public:
   /// `name` as in tokenizer.ggml.pre. Throws hunch::error naming those that are known.
   explicit pretokenizer(std::string_view name);
+
+  [[nodiscard]] bool keeps_whole_words() const noexcept { return rules_.keeps_whole_words; }
 
   /// Scratch of one thread: match data of PCRE2.
   class cursor {
@@ -27,6 +38,7 @@ class pretokenizer {
   };
 
  private:
+  pretokenizer_rules rules_;
   std::shared_ptr<void> code_;
   std::shared_ptr<void> limits_;
 };

@@ -4,6 +4,8 @@
 #include <hunch/core/error.hpp>
 #include <limits>
 
+#include "pretokenizer.hpp"
+
 namespace hunch::gguf {
 namespace {
 
@@ -145,7 +147,8 @@ void vocabulary::read_special_ids(const file& from) {
   eos = id_of("tokenizer.ggml.eos_token_id");
   unknown = id_of("tokenizer.ggml.unknown_token_id");
   const bool spm = model == tokenizer_kind::sentencepiece;
-  add_bos = from.get<bool>("tokenizer.ggml.add_bos_token").value_or(spm);
+  const auto* pre = spm ? nullptr : find_pretokenizer(from.get<std::string_view>("tokenizer.ggml.pre").value_or(""));
+  add_bos = from.get<bool>("tokenizer.ggml.add_bos_token").value_or(spm || (pre != nullptr && pre->adds_bos));
   add_eos = from.get<bool>("tokenizer.ggml.add_eos_token").value_or(false);
   add_space_prefix = spm && from.get<bool>("tokenizer.ggml.add_space_prefix").value_or(true);
   if (add_bos && !bos) refuse(from, "the tokenizer adds a begin-of-text, and tokenizer.ggml.bos_token_id is missing");

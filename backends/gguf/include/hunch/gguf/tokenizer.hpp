@@ -30,7 +30,7 @@ enum class token_kind : std::uint8_t {
 };
 
 enum class tokenizer_kind {
-  byte_bpe,       // "gpt2": merges by rank over bytes, after a pre-tokenizer (smollm, qwen2)
+  byte_bpe,       // "gpt2": merges by rank over bytes, after a pre-tokenizer (docs/limits.md lists them)
   sentencepiece,  // "llama": merges by score over characters, bytes where a character has no token
 };
 
