@@ -21,10 +21,12 @@ struct basic_context {
   std::span<const token> end_of_text{};  ///< tokens that end a text; drafting past one is wasted
   std::uint64_t run = 0;                 ///< equal non-zero runs: the text has only grown since; 0: nothing is known
   R random{};
+  std::uint64_t round = 0;       ///< of its draws; 0: the text's length, which no other round of this text has
+  std::uint32_t first_site = 0;  ///< rounds nested in one round draw at nodes of their own, from here on
 
   /// Absolute position of a node's token.
   [[nodiscard]] std::uint64_t position(std::uint32_t depth) const noexcept { return text.size() - 1 + depth; }
-  [[nodiscard]] draw_site site(node_id n) const noexcept { return {text.size(), n}; }
+  [[nodiscard]] draw_site site(node_id n) const noexcept { return {round != 0 ? round : text.size(), first_site + n}; }
 };
 
 using decode_context = basic_context<philox>;

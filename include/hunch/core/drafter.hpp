@@ -49,6 +49,7 @@ struct draft_signal {
   node_id node = 0;
   float probability = 1.0f;  ///< of the drawn token under the law it was drawn from
   std::uint32_t depth = 0;
+  float entropy = 0.0f;  ///< of that law, in nats; only where the length policy says `wants_entropy`
 };
 
 /// Draws one child of `tip`; nothing to propose: nullopt. Becomes a Drafter by `with_length`.

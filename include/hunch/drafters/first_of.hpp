@@ -30,6 +30,21 @@ template <class D>
     return laws_of<D>();
 }
 
+/// 0: neither has one of its own.
+template <class A, class B>
+[[nodiscard]] std::size_t either_vocabulary(const A& a, const B& b) {
+  const std::size_t size = vocab_size_of(a);
+  return size != 0 ? size : vocab_size_of(b);
+}
+template <class A, class B>
+void check_one_vocabulary(const char* who, const A& a, const B& b) {
+  const std::size_t of_a = vocab_size_of(a);
+  const std::size_t of_b = vocab_size_of(b);
+  if (of_a != 0 && of_b != 0 && of_a != of_b)
+    raise("hunch: " + std::string{who} + " joins models of " + std::to_string(of_a) + " and " + std::to_string(of_b) +
+          " tokens; all must speak the target's tokens");
+}
+
 }  // namespace detail
 
 /// Asks `A`; only if it proposed nothing, `B`. Nests for more than two. Which of them proposed depends on the text
@@ -40,18 +55,11 @@ class first_of {
   static constexpr laws sibling_laws = laws_of<A>() | laws_of<B>();
 
   first_of(A first, B second) : first_{std::move(first)}, second_{std::move(second)} {
-    const std::size_t a = detail::vocab_size_of(first_);
-    const std::size_t b = detail::vocab_size_of(second_);
-    if (a != 0 && b != 0 && a != b)
-      raise("hunch: first_of joins drafters of " + std::to_string(a) + " and " + std::to_string(b) +
-            " tokens; both must speak the target's tokens");
+    detail::check_one_vocabulary("first_of", first_, second_);
   }
 
   /// 0: neither drafter has a vocabulary of its own.
-  [[nodiscard]] std::size_t vocab_size() const {
-    const std::size_t a = detail::vocab_size_of(first_);
-    return a != 0 ? a : detail::vocab_size_of(second_);
-  }
+  [[nodiscard]] std::size_t vocab_size() const { return detail::either_vocabulary(first_, second_); }
   /// What a part that was chosen at run time holds; without one, what the types say.
   [[nodiscard]] laws laws_at_run_time() const { return detail::held_laws(first_) | detail::held_laws(second_); }
 

@@ -28,6 +28,12 @@ class with_length {
     static_assert(
         LengthPolicy<L>,
         "hunch: a LengthPolicy needs `bool keep_drafting(const draft_signal&)`; see docs/concepts.md#length-policy");
+    if constexpr (requires { L::wants_entropy; }) {
+      static_assert(
+          requires { drafter_.want_entropy(); },
+          "hunch: this length policy reads the entropy of the drafted token's law; only model_drafter knows it");
+      drafter_.want_entropy();
+    }
   }
 
   [[nodiscard]] std::size_t vocab_size() const requires requires(const D& d) { d.vocab_size(); }

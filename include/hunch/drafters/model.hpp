@@ -35,6 +35,8 @@ class model_drafter {
   model_drafter(B& draft, W warp) : sequence_{draft}, warp_{std::move(warp)} {}
 
   [[nodiscard]] std::size_t vocab_size() const { return sequence_.vocab_size(); }
+  /// Fills draft_signal::entropy from now on, for one more pass over each row.
+  void want_entropy() noexcept { wants_entropy_ = true; }
 
   template <class P, class R>
   requires Backend<B> std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
@@ -72,14 +74,16 @@ class model_drafter {
       x = usable ? ctx.random.categorical(ctx.site(tip), purpose::draft, std::span<const P>{q}) : no_token;
     if (!usable) x = no_token;
     const float p = x == no_token ? 0.0f : static_cast<float>(q[static_cast<std::size_t>(x)]);
+    const float entropy = wants_entropy_ ? entropy_of(std::span<const P>{q}) : 0.0f;
     if (sibling_laws != without_replacement || x == no_token) tree.drop_q(tip);
     if (x == no_token) return std::nullopt;
     const node_id child = tree.add(tip, x);
-    return draft_signal{child, p, tree.depth(child)};
+    return draft_signal{child, p, tree.depth(child), entropy};
   }
 
   text_sequence<B> sequence_;
   W warp_;
+  bool wants_entropy_ = false;
 };
 
 template <Model B, class W>

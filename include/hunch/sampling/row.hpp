@@ -86,4 +86,13 @@ template <class P>
   return true;
 }
 
+/// Entropy of a row of probabilities, in nats. Cost: one pass with a logarithm per token of some mass.
+template <class P>
+[[nodiscard]] float entropy_of(std::span<const P> row) noexcept {
+  double sum = 0;
+  for (const P p : row)
+    if (p > P{0}) sum -= static_cast<double>(p) * std::log(static_cast<double>(p));
+  return static_cast<float>(sum);
+}
+
 }  // namespace hunch
