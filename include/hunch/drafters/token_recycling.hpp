@@ -27,7 +27,7 @@ inline constexpr std::size_t most_candidates = 32;
 template <class P>
 void most_likely(std::span<const P> row, std::span<token> best) noexcept {
   HUNCH_EXPECTS(!best.empty() && best.size() <= most_candidates, "1 to most_candidates indices");
-  constexpr std::size_t block = 16 * row_lanes;
+  constexpr std::size_t block = 4 * row_lanes;
   P score[most_candidates];
   std::size_t found = 0;
   P floor = -std::numeric_limits<P>::infinity();
