@@ -64,8 +64,9 @@ TEST_CASE("stop strings: the token in which the string begins is cut, its bytes 
 }
 
 TEST_CASE("stop strings: the one that is complete first ends the text, the longest of those", "[stop]") {
-  CHECK(follow_all({"x", "abcd", "e"}, {"bcd", "bc"}) == ended{1, "xa", "xa", true});      // "bc" ends first
-  CHECK(follow_all({"x", "abcd", "e"}, {"cd", "abcd"}) == ended{1, "x", "x", true});       // same end: the longest
+  CHECK(follow_all({"x", "abcd", "e"}, {"bcd", "bc"}) == ended{1, "xa", "xa", true});  // "bc" ends first
+  CHECK(follow_all({"x", "abcd", "e"}, {"cd", "abcd"}) == ended{1, "x", "x", true});   // same end: the longest
+  CHECK(follow_all({"x", "abcd", "e"}, {"abcd", "cd"}) == ended{1, "x", "x", true});
   CHECK(follow_all({"x", "abc", "de"}, {"abcde", "cd"}) == ended{1, "xab", "xab", true});  // inside a longer one
 }
 

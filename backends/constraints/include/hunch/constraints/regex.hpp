@@ -1,6 +1,7 @@
 // Texts that match a regular expression: a Constraint over the bytes of a vocabulary.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -75,9 +76,12 @@ void regex::restrict(const state& s, std::span<P> row) const {
   for (std::size_t first = 0, word = 0; first < row.size(); first += 64, ++word) {
     const std::uint64_t bits = word < mask->size() ? (*mask)[word] : 0;
     if (bits == ~std::uint64_t{0}) continue;
-    const std::size_t count = row.size() - first < 64 ? row.size() - first : 64;
-    for (std::size_t i = 0; i < count; ++i)
-      if ((bits >> i & 1) == 0) row[first + i] = -std::numeric_limits<P>::infinity();
+    const std::span<P> some = row.subspan(first, std::min<std::size_t>(64, row.size() - first));
+    if (bits == 0)
+      std::fill(some.begin(), some.end(), -std::numeric_limits<P>::infinity());
+    else
+      for (std::size_t i = 0; i < some.size(); ++i)
+        if ((bits >> i & 1) == 0) some[i] = -std::numeric_limits<P>::infinity();
   }
 }
 
