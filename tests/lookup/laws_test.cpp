@@ -12,6 +12,10 @@ namespace {
 
 const std::vector<std::string> nothing;
 
+static_assert(StepwiseDrafter<prompt_lookup> && StepwiseDrafter<anpd> && StepwiseDrafter<suffix_automaton>);
+static_assert(!Drafter<anpd> && !Drafter<suffix_automaton>);  // they need a length
+static_assert(Drafter<token_recycling> && RowLearner<token_recycling> && !Learner<token_recycling>);
+
 auto lookup() {
   return with_length(prompt_lookup({.n = 2, .n_min = 1, .place = lookup_place::earliest}), fixed_length{2});
 }

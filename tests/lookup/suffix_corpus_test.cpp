@@ -112,6 +112,14 @@ TEST_CASE("suffix_corpus: a replaced text is matched anew", "[suffix]") {
   CHECK(drafts_of(drafter, {7}, 1) == tokens{});
 }
 
+TEST_CASE("suffix_corpus: a text that lost its end is matched where it stood", "[suffix]") {
+  const bytes file = build_suffix_corpus(documents);
+  auto drafter = with_length(suffix_automaton(suffix_corpus{file}, {.min_match = 1}), fixed_length{1});
+  CHECK(drafts_of(drafter, {8, 1, 2, 6, 7}, 1) == tokens{});
+  CHECK(drafts_of(drafter, {8, 1, 2}, 1) == tokens{3});
+  CHECK(drafts_of(drafter, {8, 1, 2, 3, 4}, 1) == tokens{5});
+}
+
 TEST_CASE("suffix_corpus: a corpus of nothing matches nothing", "[suffix]") {
   const bytes file = build_suffix_corpus({});
   CHECK(suffix_corpus{file}.size() == 0);

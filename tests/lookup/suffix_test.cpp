@@ -99,3 +99,39 @@ TEST_CASE("suffix_index: cleared, it is as new", "[suffix]") {
   CHECK(index.repeated().length == 1);
   CHECK(index.repeated().end == 0);
 }
+
+TEST_CASE("suffix_index: tokens that are taken back leave no trace", "[suffix]") {
+  dice roll;
+  tokens text;
+  suffix_index used;
+  std::size_t wrong = 0;
+  for (int round = 0; round < 300; ++round) {
+    for (std::size_t n = roll(12); n > 0; --n) text.push_back(static_cast<token>(roll(3)));
+    while (used.size() < text.size()) used.extend(text);
+    text.resize(text.size() - roll(std::min<std::size_t>(text.size() + 1, 9)));
+    REQUIRE(used.withdraw(text.size()));
+    suffix_index fresh;
+    while (fresh.size() < text.size()) fresh.extend(text);
+    REQUIRE(used.states().size() == fresh.states().size());
+    for (std::uint32_t s = 0; s < fresh.states().size(); ++s) {
+      const auto& a = used.states()[s];
+      const auto& b = fresh.states()[s];
+      wrong += a.length == b.length && a.link == b.link && a.end == b.end ? 0u : 1u;
+      for (token t = 0; t < 3; ++t) wrong += used.next(text, s, t) == fresh.next(text, s, t) ? 0u : 1u;
+    }
+  }
+  CHECK(text.size() > 300);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("suffix_index: takes back 256 tokens, and says when it cannot take back more", "[suffix]") {
+  tokens text(2000);
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<token>(i * i % 7);
+  suffix_index index;
+  while (index.size() < text.size()) index.extend(text);
+  CHECK(index.withdraw(2000));
+  CHECK(index.withdraw(1744));
+  CHECK(index.size() == 1744);
+  CHECK_FALSE(index.withdraw(100));
+  CHECK(index.size() == 1744);
+}

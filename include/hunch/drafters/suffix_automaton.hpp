@@ -1,10 +1,12 @@
 // SAM decoding: copy what followed the longest end of the text that stood in it, or in a corpus, before.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
@@ -24,7 +26,8 @@ struct suffix_options {
 /// text's).
 ///
 /// Cost: O(1) amortised a new token, O(1) a drafted one, whatever the length of the text and of the match. A text that
-/// did not only grow is read anew. Memory: suffix_index's for the window.
+/// lost up to 256 tokens of its end costs what was lost; after any other edit it is read anew. Memory: about 75 bytes a
+/// token of the window, 8 more with a corpus.
 /// Source: Hu et al., "SAM Decoding: Speculative Decoding via Suffix Automaton" (2024).
 class suffix_automaton {
  public:
@@ -59,22 +62,26 @@ class suffix_automaton {
 
   void follow(std::span<const token> text, std::uint64_t run) {
     const std::size_t kept = window_.follow(text, run);
-    if (kept < index_.size()) {
-      index_.clear();
-      in_corpus_ = {};
-    }
+    if (kept < index_.size() && !index_.withdraw(kept)) index_.clear();
     const std::span<const token> tokens = window_.tokens();
-    while (index_.size() < tokens.size()) {
-      if (corpus_) corpus_->advance(in_corpus_, tokens[index_.size()]);
-      index_.extend(tokens);
+    while (index_.size() < tokens.size()) index_.extend(tokens);
+    if (corpus_) follow_in_corpus(kept);
+  }
+  void follow_in_corpus(std::size_t kept) {
+    const std::span<const token> tokens = window_.tokens();
+    in_corpus_.resize(std::min(kept, in_corpus_.size()));
+    while (in_corpus_.size() < tokens.size()) {
+      suffix_corpus::match at = in_corpus_.empty() ? suffix_corpus::match{} : in_corpus_.back();
+      corpus_->advance(at, tokens[in_corpus_.size()]);
+      in_corpus_.push_back(at);
     }
   }
   void choose() {
     const suffix_index::state& repeated = index_.repeated();
     guessed_ = 0;
     place_ = repeated.end + 1;
-    const bool own = !corpus_ || repeated.length >= in_corpus_.length;
-    matched_ = own ? repeated.length : in_corpus_.length;
+    const bool own = !corpus_ || repeated.length >= in_corpus_.back().length;
+    matched_ = own ? repeated.length : in_corpus_.back().length;
     source_ = own ? source::text : source::corpus;
     if (matched_ >= options_.min_match) return;
     matched_ = 0;
@@ -82,7 +89,7 @@ class suffix_automaton {
   }
   [[nodiscard]] token guess(std::size_t g) const noexcept {
     if (source_ == source::nothing) return no_token;
-    if (source_ == source::corpus) return corpus_->following(in_corpus_, g);
+    if (source_ == source::corpus) return corpus_->following(in_corpus_.back(), g);
     return copied_guess(window_.tokens(), place_, g);
   }
 
@@ -90,7 +97,7 @@ class suffix_automaton {
   text_window window_;
   suffix_index index_;
   std::optional<suffix_corpus> corpus_;
-  suffix_corpus::match in_corpus_;  // of the text
+  std::vector<suffix_corpus::match> in_corpus_;  // [token of the window]
   source source_ = source::nothing;
   std::size_t place_ = 0;  // in the window, if the text is copied from
   std::size_t matched_ = 0;
