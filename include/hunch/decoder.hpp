@@ -20,8 +20,8 @@ namespace hunch {
 /// A target, something that guesses, something that judges, and the text that grows.
 ///
 /// One decoder = one sequence; weights are shared through the backends' references. Once warm a step allocates only
-/// where the text outgrows its capacity. An exception out of a step (of a user's drafter, say) leaves the text as it
-/// was; the next step begins afresh.
+/// where the text outgrows its capacity. A step that fails (a pass without rows, rows of NaN) or that throws (a user's
+/// drafter, say) leaves the text as it was; the next step tries again.
 template <Backend B, class D, class V, class O = no_observer, class R = philox>
 class decoder {
  public:

@@ -30,7 +30,8 @@ struct machine_result {
 ///
 /// Drafters over a hosted_model have their passes asked for as well; others draft by themselves inside `next`.
 /// The same parts, the same draws, the same text as `decoder`: that one is this loop over a backend.
-/// Errors: as `decoder`; a pass that failed is answered by `abandon`.
+/// Errors: as `decoder`. A pass that failed is answered by `supply` without rows (a draft's: the step goes on with what
+/// is drafted; the target's: it fails) or by `abandon`. After that, or after an exception, `next` begins a new step.
 template <class D, class V, class O = no_observer, class R = philox, class P = float>
 class step_machine {
  public:
@@ -59,33 +60,31 @@ class step_machine {
     return wanted_;
   }
 
-  /// Rows of raw logits of the pass that `next` named, one per node that it ran. Read before this returns.
+  /// Rows of raw logits of the pass that `next` named, one per node that it ran. Read before this returns. Fewer rows
+  /// than that: the pass failed.
   void supply(const LogitRows auto& rows) {
     HUNCH_EXPECTS(waiting_, "no pass is waiting for rows: call next first");
     waiting_ = false;
-    if (phase_ == phase::draft)
-      return detail::supply_rows(loop_.drafter(), loop_.context(), tree(), basic_rows_ref<P>{rows});
-    phase_ = phase::judged;
-    wanted_.reset();
-    target_.supplied();
-    const bool usable = loop_.judge(rows);
-    const auto path = usable ? std::span<const node_id>{last_verdict().path} : std::span<const node_id>{};
-    const kv_plan plan = target_.commit(path);
-    const step_result step = usable ? loop_.append() : step_result{status(), {}};
-    result_ = {step.status, step.emitted, step.withdrawn, plan};
+    // The phase is idle while parts run that may throw.
+    if (std::exchange(phase_, phase::idle) == phase::draft)
+      supply_draft(rows);
+    else
+      supply_target(rows);
   }
 
   /// The outstanding pass will not be supplied (it failed, the request was cancelled). The text stands at its last
-  /// commit; the host's caches may hold anything behind the tokens that the pass's plan kept.
+  /// commit; the host's caches may hold anything behind the tokens that the pass's plan kept. A step that is done
+  /// stays done.
   void abandon() {
+    const bool open = phase_ == phase::draft || phase_ == phase::target;
     phase_ = phase::idle;
     waiting_ = false;
     wanted_.reset();
     target_.give_up();
-    result_ = {status(), {}, 0, {}};
+    if (open) result_ = nothing_done();
   }
 
-  /// Of the last step; nothing emitted if it was abandoned.
+  /// Of the last step; nothing emitted, and a plan that keeps what there is, if it failed or was abandoned.
   [[nodiscard]] const machine_result& result() const noexcept { return result_; }
   [[nodiscard]] std::span<const token> text() const noexcept { return loop_.text(); }
   [[nodiscard]] hunch::status status() const noexcept { return loop_.status(); }
@@ -99,9 +98,11 @@ class step_machine {
   enum class phase { idle, draft, target, judged };
 
   void begin(std::size_t budget) {
-    result_ = {status(), {}, 0, {}};
     wanted_.reset();
-    if (!loop_.begin()) return;
+    target_.keep_at_most(result_.cache.size());  // a step that ended in an exception may have brought more
+    const bool runs = loop_.begin();
+    result_ = nothing_done();
+    if (!runs) return;
     const std::size_t room = target_.room_after(text());
     if (room == 0) {
       loop_.end(hunch::status::context);
@@ -109,15 +110,41 @@ class step_machine {
       return;
     }
     drafts_ = loop_.open(room, budget);
-    phase_ = phase::draft;
     if (drafts_) detail::begin_draft(loop_.drafter(), loop_.context(), loop_.tree());
+    phase_ = phase::draft;
   }
   void draft() {
+    phase_ = phase::idle;
     wanted_ = drafts_ ? detail::next_pass(loop_.drafter(), loop_.context(), loop_.tree()) : std::nullopt;
-    if (wanted_) return;
-    phase_ = loop_.seal() ? phase::target : phase::idle;
-    if (phase_ == phase::target) wanted_ = target_.want(text(), tree());
+    if (wanted_) {
+      phase_ = phase::draft;
+      return;
+    }
+    if (loop_.seal()) {
+      wanted_ = target_.want(text(), tree());
+      phase_ = phase::target;
+    }
     result_.status = status();
+  }
+  void supply_draft(const LogitRows auto& rows) {
+    if (rows.size() < wanted_->tree.fresh() || rows[0].size() != tree().vocab())
+      drafts_ = false;  // the tree so far is a tree like any other
+    else
+      detail::supply_rows(loop_.drafter(), loop_.context(), tree(), basic_rows_ref<P>{rows});
+    phase_ = phase::draft;
+  }
+  void supply_target(const LogitRows auto& rows) {
+    wanted_.reset();
+    target_.supplied();
+    result_ = nothing_done();
+    const bool usable = loop_.judge(rows);
+    const step_result step = usable ? loop_.append() : step_result{status(), {}};
+    const auto path = usable ? std::span<const node_id>{last_verdict().path} : std::span<const node_id>{};
+    result_ = {step.status, step.emitted, step.withdrawn, target_.commit(path)};
+    phase_ = phase::judged;
+  }
+  [[nodiscard]] machine_result nothing_done() const noexcept {
+    return {status(), {}, 0, {target_.cached().size(), {}, {}}};
   }
   [[nodiscard]] basic_draft_tree<P>& tree() noexcept { return loop_.tree(); }
 

@@ -75,6 +75,7 @@ class decoding {
   /// The target's rows of the tree are there. False, with the text failed, if they are not usable.
   bool judge(const LogitRows auto& rows) {
     event_.target_s += clock_mark();
+    if (rows.size() < tree_.size() || rows[0].size() != tree_.vocab()) return fail(fault::pass);
     verifier_.verify(tree_, rows, ctx_, verdict_);
     if (verdict_.next == no_token) return fail(fault::rows);
     const basic_rows_ref<P> seen{rows};
@@ -82,8 +83,10 @@ class decoding {
     if constexpr (RoundObserver<O, P, R>) observer_.on_round({tree_, seen, verdict_, ctx_});
     return true;
   }
-  /// Adds the accepted path and the next token to the text, up to its end.
+  /// Adds the accepted path and the next token to the text, up to its end. An exception of a stop rule or of the
+  /// observer leaves the text as it was.
   step_result append() {
+    undo back{*this};
     const std::size_t verified = verdict_.path.size();
     for (std::size_t i = 1; i <= verified && status_ == status::running; ++i) {
       const token t = i < verified ? tree_[verdict_.path[i]] : verdict_.next;
@@ -94,19 +97,25 @@ class decoding {
       else if (--left_ == 0)
         status_ = status::length;
     }
-    if (wish_.stop) stop_at(wish_.stop(text_, event_.emitted));
+    const std::size_t cut = wish_.stop ? cut_by(wish_.stop(text_, event_.emitted)) : 0;
     event_.drafted = tree_.drafted();
     event_.tested = verdict_.tested;
     event_.accepted = verdict_.accepted();
     event_.truncated = verified + event_.withdrawn - event_.emitted;
     event_.verify_s = clock_mark();
     observer_.on_step(event_);
+    back.disarm();
+    text_.resize(text_.size() - cut);
     return {status_, std::span<const token>{text_}.last(event_.emitted), event_.withdrawn};
   }
 
-  /// A step begins; false if the text has ended.
+  /// A step begins, or the one that failed begins again; false if the text has ended.
   bool begin() {
     event_ = {};
+    if (status_ == status::failed && !text_.empty()) {
+      status_ = status::running;
+      fault_ = fault::none;
+    }
     if (status_ != status::running) return false;
     clock_mark();
     return true;
@@ -144,13 +153,14 @@ class decoding {
     status_ = status::failed;
     return false;
   }
-  void stop_at(std::size_t kept) {
-    if (kept >= text_.size()) return;
+  /// How much a stop rule that keeps `kept` tokens takes off the end of the text.
+  std::size_t cut_by(std::size_t kept) noexcept {
+    if (kept >= text_.size()) return 0;
     const std::size_t cut = text_.size() - kept;
     event_.withdrawn = cut - std::min(cut, event_.emitted);
     event_.emitted -= std::min(cut, event_.emitted);
-    text_.resize(kept);
     status_ = status::stopped;
+    return cut;
   }
   /// Seconds since the last mark; 0 without reading the clock unless the observer wants time.
   double clock_mark() {
@@ -161,6 +171,28 @@ class decoding {
       return 0;
     }
   }
+
+  /// Takes back what `append` added, unless it came to its end. A destructor and not a handler: these headers compile
+  /// without exceptions.
+  class undo {
+   public:
+    explicit undo(decoding& of) noexcept : of_{of}, size_{of.text_.size()}, left_{of.left_} {}
+    undo(const undo&) = delete;
+    undo& operator=(const undo&) = delete;
+    ~undo() {
+      if (!armed_) return;
+      of_.text_.resize(size_);
+      of_.left_ = left_;
+      of_.status_ = hunch::status::running;
+    }
+    void disarm() noexcept { armed_ = false; }
+
+   private:
+    decoding& of_;
+    std::size_t size_;
+    std::size_t left_;
+    bool armed_ = true;
+  };
 
   D drafter_;
   V verifier_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -54,13 +55,17 @@ class basic_draft_tree {
     return id;
   }
 
-  /// Storage [vocab] for the law that the children of `parent` are drawn from. Valid until the next make_q or reset.
+  /// Storage [vocab] for the law that the children of `parent` are drawn from, to be filled: what it holds is left
+  /// over, NaN where contracts are checked. Valid until the next make_q or reset.
   std::span<P> make_q(node_id parent) {
     HUNCH_EXPECTS(parent < size(), "the parent must be in the tree already");
     std::uint32_t& row = nodes_[parent].q_row;
-    if (row == no_node) row = used_rows_++;
+    const bool fresh = row == no_node;
+    if (fresh) row = used_rows_++;
     if (q_.size() < used_rows_ * vocab_) q_.resize(used_rows_ * vocab_);
-    return {q_.data() + row * vocab_, vocab_};
+    const std::span<P> q{q_.data() + row * vocab_, vocab_};
+    if (HUNCH_CHECKS_CONTRACTS && fresh) std::ranges::fill(q, std::numeric_limits<P>::quiet_NaN());
+    return q;
   }
   /// Declares the children of `parent` chosen, not drawn.
   void drop_q(node_id parent) { nodes_[parent].q_row = no_node; }

@@ -38,8 +38,10 @@ class error : public std::runtime_error {
 
 // Checked in debug builds and wherever HUNCH_HARDENED is defined; free in release builds.
 #if !defined(NDEBUG) || defined(HUNCH_HARDENED)
+#define HUNCH_CHECKS_CONTRACTS 1
 #define HUNCH_EXPECTS(condition, message) \
   ((condition) ? static_cast<void>(0) : ::hunch::contract_violated(#condition, message, __FILE__, __LINE__))
 #else
+#define HUNCH_CHECKS_CONTRACTS 0
 #define HUNCH_EXPECTS(condition, message) static_cast<void>(0)
 #endif

@@ -24,7 +24,8 @@ struct basic_request {
 };
 using request = basic_request<philox>;
 
-/// Where a text stands. Everything but `running` ends it; `failed` leaves the sequence at its last commit.
+/// Where a text stands. Everything but `running` ends it, for good but for `failed`: a step that failed emitted nothing
+/// and left the text at its last commit, and the next one tries again. (An empty text fails every time.)
 enum class status { running, end_of_text, stopped, length, context, failed };
 
 [[nodiscard]] constexpr const char* name_of(status s) noexcept {
@@ -32,12 +33,14 @@ enum class status { running, end_of_text, stopped, length, context, failed };
   return names[static_cast<std::size_t>(s)];
 }
 
-/// Why a text failed. All but `rows` are bugs of a drafter that law D2 names (testing/drafter_laws.hpp finds them).
-enum class fault { none, empty_text, rows, draft_budget, draft_depth, draft_token, draft_law };
+/// Why a step failed. Those that begin with `draft` are bugs of a drafter that law D2 names (testing/drafter_laws.hpp
+/// finds them).
+enum class fault { none, empty_text, pass, rows, draft_budget, draft_depth, draft_token, draft_law };
 
 [[nodiscard]] constexpr const char* message_of(fault f) noexcept {
   constexpr const char* messages[] = {"",
                                       "the text is empty: start with at least one token",
+                                      "the target's pass failed: fewer rows than nodes, or rows of another length",
                                       "the target's logits are not usable (NaN, +inf, or no token is possible)",
                                       "the drafter added more nodes than ctx.budget",
                                       "the drafter added nodes below ctx.max_depth",

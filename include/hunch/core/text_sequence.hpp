@@ -209,6 +209,11 @@ class text_sequence<basic_hosted_model<P>> {
     mirror_.drop_pending();
     wanted_.reset();
   }
+  /// Forgets all but the first n tokens: the next plan counts neither on those behind them nor on pending nodes.
+  void keep_at_most(std::size_t n) {
+    mirror_.drop_pending();
+    mirror_.truncate(n);
+  }
   /// The plan that keeps the pending nodes on `path`. The host carries it out before the next pass.
   [[nodiscard]] kv_plan commit(std::span<const node_id> path) {
     const kv_plan plan{mirror_.kept().size(), path, {}};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <hunch/core/backend.hpp>
+#include <hunch/core/one_at_a_time.hpp>
 #include <hunch/core/random.hpp>
 
 namespace hunch::testing {
@@ -83,6 +84,7 @@ class basic_toy_backend {
 
   [[nodiscard]] std::size_t vocab_size() const noexcept { return vocab_; }
   [[nodiscard]] sequence open() {
+    const auto visit = alone_.enter();
     ++work_.opened;
     return {};
   }
@@ -91,6 +93,7 @@ class basic_toy_backend {
     return capacity_ - s.kept.size() - s.tokens.size();
   }
   void prefill(sequence& s, std::span<const token> tokens) {
+    const auto visit = alone_.enter();
     expects(s.tokens.empty(), "prefill: nodes are pending; commit first");
     expects(tokens.size() <= room(s), "prefill: no room");
     for (const token t : tokens) check_token(t);
@@ -98,10 +101,12 @@ class basic_toy_backend {
     work_.prefilled += tokens.size();
   }
   basic_matrix_view<P> forward(sequence& s, tree_view tree) {
+    const auto visit = alone_.enter();
     run(s, tree, 0.0);
     return {s.rows.data(), tree.fresh(), vocab_};
   }
   void commit(sequence& s, std::span<const node_id> path) {
+    const auto visit = alone_.enter();
     expects(path.empty() || !s.skipped, "commit: nodes of a layer-skipping pass can only be dropped");
     node_id before = no_node;
     for (const node_id n : path) {
@@ -114,12 +119,14 @@ class basic_toy_backend {
 
   // Refinements.
   void rewind(sequence& s, std::size_t n) {
+    const auto visit = alone_.enter();
     expects(s.tokens.empty(), "rewind: nodes are pending; commit first");
     expects(n <= s.kept.size(), "rewind: fewer tokens are kept");
     s.kept.resize(n);
     ++work_.rewound;
   }
   [[nodiscard]] sequence fork(const sequence& s) {
+    const auto visit = alone_.enter();
     expects(s.tokens.empty(), "fork: nodes are pending; commit first");
     ++work_.opened;
     sequence copy;
@@ -129,6 +136,7 @@ class basic_toy_backend {
   [[nodiscard]] std::size_t layer_count() const noexcept { return 2; }
   /// Each skipped half of a layer mixes a quarter of the uniform law in; skipping all gives the uniform law.
   basic_matrix_view<P> forward(sequence& s, tree_view tree, layer_mask mask) {
+    const auto visit = alone_.enter();
     expects(mask.empty() || mask.size() == layer_count(), "forward: one entry a layer");
     double left_out = 0;
     for (const skip m : mask) left_out += (skips(m, skip::attention) ? 0.25 : 0) + (skips(m, skip::mlp) ? 0.25 : 0);
@@ -136,6 +144,7 @@ class basic_toy_backend {
     return {s.rows.data(), tree.fresh(), vocab_};
   }
   basic_matrix_view<P> forward(std::span<const batch_entry<sequence>> work) {
+    const auto visit = alone_.enter();
     expects(!work.empty(), "forward: an empty batch");
     std::vector<P> all;
     for (const auto& entry : work) {
@@ -221,6 +230,7 @@ class basic_toy_backend {
     return context_;
   }
 
+  one_at_a_time alone_;
   std::size_t vocab_;
   toy_law<P> law_;
   std::size_t capacity_;
