@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <hunch/core/error.hpp>
+#include <hunch/core/one_at_a_time.hpp>
 #include <hunch/transformer/graph.hpp>
 
 #include "dispatch.hpp"
@@ -115,6 +116,7 @@ struct model {
   cpu_ops ops;
   std::vector<pass_row> rows;
   std::vector<float*> logits;
+  one_at_a_time alone;
 };
 
 }  // namespace detail
@@ -150,6 +152,7 @@ sequence backend::open() { return sequence{std::make_unique<sequence_state>(mode
 std::size_t backend::room(const sequence& s) const noexcept { return s.state_->slots.room(); }
 
 void backend::prefill(sequence& s, std::span<const token> tokens) {
+  const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
   model_->check_tokens(tokens);
   if (state.slots.pending() != 0)
@@ -173,6 +176,7 @@ void backend::prefill(sequence& s, std::span<const token> tokens) {
 matrix_view backend::forward(sequence& s, tree_view tree) { return forward(s, tree, {}); }
 
 matrix_view backend::forward(sequence& s, tree_view tree, layer_mask mask) {
+  const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
   mask = model::normal(mask);
   model_->take(state, tree, mask);
@@ -185,6 +189,7 @@ matrix_view backend::forward(sequence& s, tree_view tree, layer_mask mask) {
 }
 
 logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
+  const auto visit = model_->alone.enter();
   if (work.empty()) return {};
   for (std::size_t i = 0; i < work.size(); ++i) {  // all or nothing: undo what was taken when an entry is refused
     try {
@@ -209,6 +214,7 @@ logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
 }
 
 void backend::commit(sequence& s, std::span<const node_id> path) {
+  const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
   if (!path.empty() && !state.mask.empty())
     raise("cpu: nodes that were run without some layers cannot be committed; roll them back with commit({})");
@@ -217,11 +223,13 @@ void backend::commit(sequence& s, std::span<const node_id> path) {
 }
 
 void backend::rewind(sequence& s, std::size_t n) {
+  const auto visit = model_->alone.enter();
   s.state_->slots.rewind(n);
   s.state_->mask.clear();
 }
 
 sequence backend::fork(const sequence& s) {
+  const auto visit = model_->alone.enter();
   const sequence_state& from = *s.state_;
   HUNCH_EXPECTS(from.slots.pending() == 0, "commit before fork");
   sequence copy = open();
