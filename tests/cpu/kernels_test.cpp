@@ -186,3 +186,47 @@ TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 o
     }
   }
 }
+
+// Float weights run in two chains of inputs; the last of an odd number belongs to the first.
+TEST_CASE("kernels: float products of an odd number of inputs count every input, on every instruction set",
+          "[kernels]") {
+  constexpr std::size_t odd = 17;
+  for (const auto type : {tensor_type::f32, tensor_type::f16, tensor_type::bf16}) {
+    INFO(gguf::traits_of(type).name);
+    noise from{51};
+    const auto data = random_weights(from, type, odd, outputs);
+    const auto x = from.floats(3 * odd, -2, 2);
+    const auto weights = dequantised(type, data);
+    gguf::tensor t;
+    t.type = type;
+    t.shape = {odd, outputs};
+    t.data = data;
+    cpu::pool one{1};
+    cpu::weight_arena arena{cpu::packed_bytes(t)};
+    const auto m = cpu::pack(t, arena, one);
+    std::vector<row> scalar;
+    for (const auto* table : all_tables()) {
+      std::vector<row> got(3, row(outputs));
+      float* const rows[] = {got[0].data(), got[1].data(), got[2].data()};
+      table->multiply[static_cast<std::size_t>(m.kind)]({.kind = m.kind,
+                                                         .weights = reinterpret_cast<const unsigned char*>(m.data),
+                                                         .bias = nullptr,
+                                                         .inputs = odd,
+                                                         .outputs = outputs,
+                                                         .in = {.f32 = x.data()},
+                                                         .rows = 3,
+                                                         .out = rows,
+                                                         .first_strip = 0,
+                                                         .last_strip = m.strips()});
+      if (scalar.empty()) scalar = got;
+      REQUIRE(same_bits(got, scalar));
+      for (std::size_t r = 0; r < 3; ++r) {
+        for (std::size_t o = 0; o < outputs; ++o) {
+          double sum = 0;
+          for (std::size_t i = 0; i < odd; ++i) sum += weights[o * odd + i] * static_cast<double>(x[r * odd + i]);
+          CHECK(std::abs(static_cast<double>(got[r][o]) - sum) <= 1e-5);
+        }
+      }
+    }
+  }
+}
