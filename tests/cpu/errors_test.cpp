@@ -83,6 +83,20 @@ TEST_CASE("cpu: a full context is refused before anything changes, and room says
   CHECK_THROWS_WITH(b.prefill(s, random_tokens(1, 50, 2)), Contains("3 nodes are pending"));
 }
 
+TEST_CASE("cpu: a context whose size in bytes overflows is refused", "[cpu]") {
+  tiny_model m{shape_of("llama", tensor_type::f32)};
+  for (const std::size_t context : {std::size_t{1} << 31, std::size_t{1} << 54, std::size_t{1} << 63})
+    CHECK_THROWS_WITH((cpu::backend{m.file(), {.threads = 1, .context = context}}),
+                      Contains("a context of " + std::to_string(context) + " tokens is too large"));
+}
+
+TEST_CASE("cpu: a number of layers that the file does not hold is refused before memory is taken for them", "[cpu]") {
+  tiny_shape s = shape_of("llama", tensor_type::f32);
+  s.claimed_layers = 2147483647;
+  tiny_model m{s};
+  CHECK_THROWS_WITH(load(m), Contains("has no tensor 'blk.3.attn_norm.weight'"));
+}
+
 TEST_CASE("cpu: memory is reported for weights and for a token", "[cpu]") {
   tiny_model m{shape_of("llama", tensor_type::f32)};
   auto b = load(m);

@@ -28,6 +28,7 @@ struct tiny_shape {
   std::size_t window = 5;   // gemma3
   std::size_t pattern = 3;  // gemma3: layer 2 is global
   bool own_head = false;
+  std::size_t claimed_layers = 0;  // what the file says; 0: the truth
 };
 
 /// A shape for a type: formats of 256 values need rows of 256.
@@ -70,7 +71,7 @@ class tiny_model {
     const std::string& a = shape_.arch;
     const auto count = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
     w.key("general.architecture", a)
-        .key(a + ".block_count", count(shape_.layers))
+        .key(a + ".block_count", count(shape_.claimed_layers == 0 ? shape_.layers : shape_.claimed_layers))
         .key(a + ".embedding_length", count(shape_.width))
         .key(a + ".feed_forward_length", count(shape_.ff))
         .key(a + ".attention.head_count", count(shape_.heads))

@@ -1,6 +1,8 @@
 #include <hunch/cpu/backend.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +32,14 @@ std::size_t arena_bytes(const gguf::file& from) {
   return bytes;
 }
 
+// Slots are numbers of 32 bits, and bytes of a sequence numbers of 64. To be asked when the weights are loaded: until
+// then the other numbers are the file's claims.
+void check_context(const gguf::model_config& c, std::size_t context) {
+  const std::size_t token_bytes = c.layers * c.kv_dim() * 2 * sizeof(float);
+  if (context > std::numeric_limits<std::int32_t>::max() || context > SIZE_MAX / token_bytes)
+    raise("cpu: a context of " + std::to_string(context) + " tokens is too large; use at most what memory can hold");
+}
+
 // Turns tensors into the forms of this backend.
 struct weight_maker {
   pool& threads;
@@ -56,6 +66,7 @@ struct model {
     if (config.head_dim % 16 != 0)
       raise("cpu: '" + file.name() + "': heads of " + std::to_string(config.head_dim) +
             " values are not supported; a multiple of 16 is");
+    check_context(config, context);
   }
 
   void check_tokens(std::span<const token> tokens) const {

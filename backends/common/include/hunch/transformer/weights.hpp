@@ -71,9 +71,8 @@ template <class Table, class Matrix, class Vector, class Maker>
   w.embedding = make.table(embedding);
   w.head = make.matrix(c.tied_head ? embedding : in.matrix("output.weight", c.width, c.vocab));
   w.output_norm = make.vector(in.vector("output_norm.weight", c.width));
-  w.layers.resize(c.layers);
-  for (std::size_t i = 0; i < c.layers; ++i) {
-    auto& l = w.layers[i];
+  for (std::size_t i = 0; i < c.layers; ++i) {  // one by one: their number is a claim until the tensors are found
+    auto& l = w.layers.emplace_back();
     const std::string prefix = "blk." + std::to_string(i) + ".";
     const auto vector = [&](const char* name, std::size_t n) { return make.vector(in.vector(prefix + name, n)); };
     const auto matrix = [&](const char* name, std::size_t inputs, std::size_t outputs) {
