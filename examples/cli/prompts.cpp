@@ -75,6 +75,8 @@ std::vector<bench_prompt> read_prompts(std::istream& in, const std::string& name
       out.push_back(to_prompt(json::parse(line)));
     } catch (const json::parse_error& e) {
       throw error(where + "no valid JSON at byte " + std::to_string(e.byte) + " of the line");
+    } catch (const json::out_of_range&) {  // 1e999: valid JSON, and no double
+      throw error(where + "a number is too large to be read");
     } catch (const error& e) {
       throw error(where + e.what());
     }

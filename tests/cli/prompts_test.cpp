@@ -65,6 +65,11 @@ TEST_CASE("prompts: a bad line is named with file and line", "[cli]") {
   CHECK(refusal("\n\n").find("p.jsonl: no prompts") == 0);
 }
 
+TEST_CASE("prompts: a number that no double can hold is refused with file and line", "[cli]") {
+  CHECK(refusal(R"({"question_id": 1e999, "category": "qa", "turns": ["a"]})") ==
+        "p.jsonl:1: a number is too large to be read");
+}
+
 TEST_CASE("prompts: a file that cannot be read is named with the reason", "[cli]") {
   CHECK_THROWS_WITH(read_text("/nowhere/at/all"), "cannot read '/nowhere/at/all': No such file or directory");
   CHECK_THROWS_WITH(read_text("/"), "cannot read '/': it is a directory");
