@@ -17,6 +17,25 @@
 
 namespace hunch {
 
+namespace detail {
+
+/// Whether any value is above `floor`; the number of values is a multiple of row_lanes. Lanes as wide as the values,
+/// and a length that the compiler does not know, are what it vectorises.
+template <class P>
+[[nodiscard]] bool any_above(std::span<const P> values, P floor) noexcept {
+  P top[row_lanes];
+  std::fill(top, top + row_lanes, floor);
+  for (std::size_t i = 0; i < values.size(); i += row_lanes) {
+    const P* const x = values.data() + i;
+    for (std::size_t l = 0; l < row_lanes; ++l) top[l] = x[l] > top[l] ? x[l] : top[l];
+  }
+  bool any = false;
+  for (const P t : top) any |= t > floor;
+  return any;
+}
+
+}  // namespace detail
+
 /// The most that `most_likely` finds.
 inline constexpr std::size_t most_candidates = 32;
 
@@ -27,7 +46,7 @@ inline constexpr std::size_t most_candidates = 32;
 template <class P>
 void most_likely(std::span<const P> row, std::span<token> best) noexcept {
   HUNCH_EXPECTS(!best.empty() && best.size() <= most_candidates, "1 to most_candidates indices");
-  constexpr std::size_t block = 4 * row_lanes;
+  constexpr std::size_t block = 8 * row_lanes;
   P score[most_candidates];
   std::size_t found = 0;
   P floor = -std::numeric_limits<P>::infinity();
@@ -44,12 +63,7 @@ void most_likely(std::span<const P> row, std::span<token> best) noexcept {
   };
   std::size_t i = 0;
   for (; i + block <= row.size(); i += block) {
-    unsigned above[row_lanes] = {};
-    for (std::size_t j = 0; j < block; j += row_lanes)
-      for (std::size_t l = 0; l < row_lanes; ++l) above[l] |= row[i + j + l] > floor ? 1u : 0u;
-    unsigned any = 0;
-    for (const unsigned a : above) any |= a;
-    if (any == 0) continue;
+    if (!detail::any_above(row.subspan(i, block), floor)) continue;
     for (std::size_t j = i; j < i + block; ++j) look(j);
   }
   for (; i < row.size(); ++i) look(i);
