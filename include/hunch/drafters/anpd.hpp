@@ -27,9 +27,10 @@ struct anpd_options {
 /// signal's probability is that continuation's share of what followed, for length policies that ask how sure it is.
 ///
 /// Cost: O(n) hash look-ups a new token and a drafted one. A text that did not only grow is counted anew. Memory:
-/// measured, 172 bytes a token of the window for n = 4 (five orders). Source: Ou, Chen and Tian, "Lossless Acceleration
-/// of Large Language Model via Adaptive N-gram Parallel Decoding" (2024): the adaptive n-gram module and its
-/// multi-level back-off.
+/// measured, 172 bytes a token of the window for n = 4 (five orders).
+///
+/// Source: Ou, Chen and Tian, "Lossless Acceleration of Large Language Model via Adaptive N-gram Parallel Decoding"
+/// (2024): the adaptive n-gram module and its multi-level back-off.
 class anpd {
  public:
   static constexpr laws sibling_laws = deterministic;
