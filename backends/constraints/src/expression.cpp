@@ -16,7 +16,7 @@ constexpr int deepest_group = 200;
 using ranges = std::vector<code_range>;
 
 /// Ascending and disjoint; surrogates, which no UTF-8 text holds, are left out.
-ranges normal(ranges r) {
+ranges normal(const ranges& r) {
   ranges whole;
   for (const code_range& x : r) {
     if (x.first < 0xD800) whole.push_back({x.first, std::min<char32_t>(x.last, 0xD7FF)});

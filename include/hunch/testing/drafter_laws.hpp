@@ -169,6 +169,7 @@ class drafter_check {
       for (node_id n = 1; n < tree.size(); ++n) ++seen[tree[n]];
     }
     std::vector<std::pair<int, token>> order;
+    order.reserve(seen.size());
     for (const auto& [t, n] : seen) order.emplace_back(-n, t);
     std::sort(order.begin(), order.end());
     std::vector<token> out;

@@ -34,7 +34,7 @@ using token_bytes = std::function<std::string_view(token)>;
 /// Cost: O(bytes × strings).
 class stop_strings {
  public:
-  stop_strings(std::vector<std::string> strings, token_bytes bytes) : bytes_{std::move(bytes)} {
+  stop_strings(const std::vector<std::string>& strings, token_bytes bytes) : bytes_{std::move(bytes)} {
     for (const std::string& s : strings) {
       if (s.empty()) raise("hunch: a stop string is empty; it would end every text at once");
       strings_.emplace_back(std::vector<char>(s.begin(), s.end()));

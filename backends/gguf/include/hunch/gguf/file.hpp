@@ -34,7 +34,7 @@ class file {
   /// The tensor of that name, or nullptr.
   [[nodiscard]] const tensor* find(std::string_view name) const noexcept;
   /// The tensor of that name. Throws hunch::error naming it when there is none.
-  [[nodiscard]] const tensor& at(std::string_view name) const;
+  [[nodiscard]] const tensor& at(std::string_view wanted) const;
   [[nodiscard]] std::span<const tensor> tensors() const noexcept { return tensors_; }  // in file order
 
   [[nodiscard]] const metadata& keys() const noexcept { return keys_; }

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# clang-tidy (see .clang-tidy) over all public headers and the sources of the backends.
+# Usage: tidy.sh BUILD [FILE…]; BUILD holds compile_commands.json, FILEs take the place of all sources.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tidy=$(command -v clang-tidy-14 || command -v clang-tidy)
+build=${1:?usage: tidy.sh BUILD [FILE…]}
+shift
+files=("$@")
+# Kernels are left out: they are intrinsics, and take longer than all others together.
+[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files 'backends/*.cpp' | grep -v /kernels/)
+
+# Headers have no commands of their own: one source that includes them all stands for them.
+all=$(mktemp --suffix=.cpp)
+trap 'rm -f "$all"' EXIT
+roots=(include backends/*/include)
+for root in "${roots[@]}"; do
+  (cd "$root" && find . -name '*.hpp' | sort | sed 's|^\./\(.*\)|#include <\1>|')
+done > "$all"
+includes=()
+for root in "${roots[@]}"; do includes+=("-I$PWD/$root"); done
+
+echo "clang-tidy: all public headers"
+"$tidy" --quiet --config-file=.clang-tidy "$all" -- -std=c++20 "${includes[@]}"
+echo "clang-tidy: ${#files[@]} sources"
+printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 "$tidy" --quiet -p "$build"
