@@ -32,11 +32,12 @@ struct outcome {
   status end = status::running;
 };
 
+inline void nothing() {}
+
 /// Steps until the text has ended. A step that fails or throws must leave the text as it was, and is tried again;
 /// `on_failure` hears of it first.
 template <class Decoder, class Step>
-outcome write_to_the_end(
-    Decoder& decoder, Step step, std::function<void()> on_failure = [] {}) {
+outcome write_to_the_end(Decoder& decoder, Step step, std::function<void()> on_failure) {
   outcome out;
   for (int steps = 0; steps < 400; ++steps) {
     const tokens before = copy(decoder.text());
@@ -61,22 +62,25 @@ outcome write_to_the_end(
 }
 
 template <class Decoder>
-outcome write_by(
-    Decoder& decoder, std::function<void()> on_failure = [] {}) {
+outcome write_by(Decoder& decoder, std::function<void()> on_failure = nothing) {
   return write_to_the_end(
       decoder, [&] { return decoder.step(24).emitted; }, std::move(on_failure));
 }
+/// `applies`: whether the host carries out the plan of a step that threw as well, which it may or may not.
 template <class Machine>
-outcome write_by(
-    Machine& machine, toy_host<float>& host, std::function<void()> on_failure = [] {}) {
-  return write_to_the_end(
-      machine,
-      [&] {
-        while (const auto wanted = machine.next(24)) machine.supply(host.run(*wanted));
-        host.apply(0, machine.result().cache);
-        return machine.result().emitted;
-      },
-      std::move(on_failure));
+outcome write_by(Machine& machine, toy_host<float>& host, std::function<void()> on_failure = nothing,
+                 bool applies = false) {
+  const auto step = [&] {
+    try {
+      while (const auto wanted = machine.next(24)) machine.supply(host.run(*wanted));
+    } catch (const std::runtime_error&) {
+      if (applies) host.apply(0, machine.result().cache);
+      throw;
+    }
+    host.apply(0, machine.result().cache);
+    return machine.result().emitted;
+  };
+  return write_to_the_end(machine, step, std::move(on_failure));
 }
 
 /// Calls f(verifier, drafter maker) for every verifier with a drafter over a model that suits it; the maker takes the

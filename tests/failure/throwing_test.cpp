@@ -117,7 +117,7 @@ outcome by_decoder(const shared_fuse& f, V verifier, Make make) {
   return write_by(decoder);
 }
 template <class V, class Make>
-outcome by_machine(const shared_fuse& f, V verifier, Make make) {
+outcome by_machine(const shared_fuse& f, V verifier, Make make, bool applies) {
   toy_backend target{vocab, hashed_law<float>(1, 5.0)};
   toy_backend draft{vocab, hashed_law<float>(1, 4.0)};
   toy_host<float> host;
@@ -127,9 +127,9 @@ outcome by_machine(const shared_fuse& f, V verifier, Make make) {
   step_machine machine{hosted_model{0, vocab, 4096}, burning_drafter{f, make(hosted_draft, burning_warper{f})},
                        verifier, burning_observer{f}};
   machine.start(tokens{3, 1, 4, 1, 2, 2}, wish_with(f));
-  (void)write_by(machine, host);
+  (void)write_by(machine, host, nothing, applies);
   machine.start(prompt, wish_with(f));
-  return write_by(machine, host);
+  return write_by(machine, host, nothing, applies);
 }
 
 /// Every call of a place throws in turn; the text is that of a run in which none did.
@@ -155,7 +155,8 @@ template <class V, class Make>
 void check_pair(V verifier_of, Make make) {
   for (const place where : in_machine) {
     check(where, [&](const shared_fuse& f) { return by_decoder(f, verifier_of(burning_warper{f}), make); });
-    check(where, [&](const shared_fuse& f) { return by_machine(f, verifier_of(burning_warper{f}), make); });
+    for (const bool applies : {false, true})
+      check(where, [&](const shared_fuse& f) { return by_machine(f, verifier_of(burning_warper{f}), make, applies); });
   }
   for (const place where : in_backend)
     check(where, [&](const shared_fuse& f) { return by_decoder(f, verifier_of(burning_warper{f}), make); });

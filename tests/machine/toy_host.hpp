@@ -35,6 +35,10 @@ class toy_host {
     if (!plan.append.empty()) c.model->prefill(c.sequence, plan.append);
   }
   [[nodiscard]] std::span<const token> kept(std::uint32_t id) const { return caches_.at(id).sequence.kept; }
+  /// Places that are taken, pending nodes included.
+  [[nodiscard]] std::size_t places(std::uint32_t id) const {
+    return caches_.at(id).sequence.kept.size() + caches_.at(id).sequence.tokens.size();
+  }
   [[nodiscard]] std::size_t passes() const noexcept { return passes_; }
 
  private:
