@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and says so. Usage: install_packages.sh build|test
+# Installs the Debian packages that are missing, and says so. Usage: install_packages.sh build|test|ci
 #   build  what the program and the examples need
 #   test   that, and what the tests need
+#   ci     that, and what .ci/run needs: other compilers, and tools that look at sources
 # Set HUNCH_NO_INSTALL=1 to be told what is missing instead.
 set -euo pipefail
 
@@ -9,14 +10,16 @@ packages=(g++ cmake ninja-build pkg-config libpcre2-dev librange-v3-dev libcli11
 case "${1:-build}" in
   build) ;;
   test) packages+=(catch2 clang git) ;;
-  *) echo "usage: $0 build|test" >&2; exit 2 ;;
+  ci) packages+=(catch2 clang git clang-16 clang-19 clang-format-14 clang-tidy-14 doxygen) ;;
+  *) echo "usage: $0 build|test|ci" >&2; exit 2 ;;
 esac
 
 # A tool that comes from elsewhere is as good as the package.
 has() {
   case "$1" in
-    g++ | cmake | git | python3) command -v "$1" > /dev/null ;;
+    g++ | cmake | git | python3 | doxygen | clang-format-14 | clang-tidy-14) command -v "$1" > /dev/null ;;
     clang) command -v clang++ > /dev/null ;;
+    clang-16 | clang-19) command -v "clang++-${1#clang-}" > /dev/null ;;
     ninja-build) command -v ninja > /dev/null ;;
     python3-pip) python3 -m pip --version > /dev/null 2>&1 ;;
     *) dpkg -s "$1" > /dev/null 2>&1 ;;
