@@ -1,10 +1,10 @@
-// A drafter of your own: one verb, and the text is the same whatever it guesses.
+// A drafter of your own: one verb, its laws checked, and the text is the same whatever it guesses.
 #include <algorithm>
-#include <array>
 #include <iostream>
 #include <vector>
 
 #include <hunch/core.hpp>
+#include <hunch/testing/drafter_laws.hpp>
 #include <hunch/testing/toy_backend.hpp>
 
 using namespace hunch;
@@ -28,8 +28,14 @@ struct progression {
 static_assert(Drafter<progression>);
 
 int main() {
-  // A model of 32 numbers that mostly adds 3, and sometimes says anything.
   constexpr token vocab = 32;
+
+  // Laws first: what it breaks, in words. A drafter that keeps them cannot spoil a text, only waste rows.
+  const auto broken = testing::drafter_laws([] { return progression{vocab, 4}; }, vocab);
+  for (const auto& violation : broken) std::cout << violation << '\n';
+  std::cout << broken.size() << " laws broken\n";
+
+  // A model of 32 numbers that mostly adds 3, and sometimes says anything.
   const auto law = [](std::span<const token> context, std::span<float> row) {
     std::fill(row.begin(), row.end(), 0.1f / vocab);
     row[static_cast<std::size_t>((context.back() + 3) % vocab)] += 0.9f;
@@ -52,4 +58,5 @@ int main() {
   write(no_draft{});
   std::cout << "progression: ";
   write(progression{vocab, 4});
+  return broken.empty() ? 0 : 1;
 }
