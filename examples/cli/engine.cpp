@@ -77,7 +77,7 @@ model& engine::draft(const std::string& path) {
 }
 
 void engine::load_drafts(const spec& s) {
-  if (s.kind->takes_file) (void)draft(s.file);
+  if (s.kind->takes == file_use::model) (void)draft(s.file);
   for (const spec& part : s.parts) load_drafts(part);
 }
 

@@ -7,7 +7,13 @@
 
 namespace hunch::cli {
 
-const char* name_of(verify_rule rule) noexcept { return rule == verify_rule::match ? "match" : "rejection"; }
+namespace {
+
+constexpr const char* rule_names[] = {"match", "rejection", "block", "traversal", "multi-round", "k-seq", "spechub"};
+
+}  // namespace
+
+const char* name_of(verify_rule rule) noexcept { return rule_names[static_cast<std::size_t>(rule)]; }
 
 void add_model_options(CLI::App& command, model_options& o) {
   const char* group = "Model";
@@ -62,14 +68,19 @@ void add_sampling_options(CLI::App& command, sampling_options& o) {
       ->capture_default_str()
       ->group(group);
   command.add_flag("--ignore-eos", o.ignore_eos, "Go on after tokens that end a text")->group(group);
-  static const std::map<std::string, verify_rule> rules{{"match", verify_rule::match},
-                                                        {"rejection", verify_rule::rejection}};
+  std::map<std::string, verify_rule> rules;
+  std::string names;
+  for (const char* name : rule_names) {
+    names += (names.empty() ? "" : "|") + std::string{name};
+    rules.emplace(name, static_cast<verify_rule>(rules.size()));
+  }
   command
       .add_option("--verify", o.verify,
                   "How drafts are judged. match: the text of plain decoding, token by token; "
-                  "rejection: the same law, and more drafts accepted above temperature 0")
+                  "the others: the same law, and more drafts accepted above temperature 0; block is best for chains, "
+                  "traversal for trees; multi-round, k-seq and spechub judge independent draws, for comparison")
       ->transform(CLI::CheckedTransformer(rules).description(""))
-      ->type_name("match|rejection")
+      ->type_name(names)
       ->default_str("match")
       ->group("Speculation");
 }

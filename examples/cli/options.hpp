@@ -18,7 +18,7 @@ struct model_options {
   long draft_context = 0;  // 0: the target's
 };
 
-enum class verify_rule { match, rejection };
+enum class verify_rule { match, rejection, block, traversal, multi_round, k_sequence, spec_hub };
 
 struct sampling_options {
   float temperature = 0;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -63,6 +64,13 @@ std::string read_text(const std::string& path) {
   }
   if (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
+}
+
+std::vector<std::byte> read_bytes(const std::string& path) {
+  auto in = open(path);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto bytes = std::as_bytes(std::span{text});
+  return {bytes.begin(), bytes.end()};
 }
 
 std::vector<bench_prompt> read_prompts(std::istream& in, const std::string& name, std::size_t limit) {

@@ -13,6 +13,9 @@ namespace hunch::cli {
 /// Throws hunch::error with the path and the reason.
 [[nodiscard]] std::string read_text(const std::string& path);
 
+/// All bytes of a file. Throws hunch::error with the path and the reason.
+[[nodiscard]] std::vector<std::byte> read_bytes(const std::string& path);
+
 /// One line of a prompt file.
 struct bench_prompt {
   std::string id;        // question_id

@@ -6,27 +6,13 @@
 #include <utility>
 
 #include <hunch/core/error.hpp>
-#include <hunch/drafters/first_of.hpp>
-#include <hunch/drafters/length.hpp>
-#include <hunch/drafters/model.hpp>
-#include <hunch/drafters/none.hpp>
-#include <hunch/drafters/prompt_lookup.hpp>
-#include <hunch/sampling/warp.hpp>
-#include <hunch/verifiers/match.hpp>
-#include <hunch/verifiers/rejection.hpp>
+
+#include "decoders.hpp"
 
 namespace hunch::cli {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-auto warper_of(const sampling_options& o) {
-  return top_k{static_cast<std::size_t>(o.top_k)} | top_p{o.top_p} | min_p{o.min_p} | temperature{o.temperature};
-}
-
-any_drafter of_length(auto drafter, std::size_t length) {
-  return with_length(std::move(drafter), fixed_length{static_cast<std::uint32_t>(length)});
-}
 
 }  // namespace
 
@@ -39,42 +25,9 @@ session::session(engine& models, const spec& s, const sampling_options& sampling
     : target_model_{&models.target()},
       sampling_{sampling},
       target_{std::make_unique<watched>(target_model_->backend)},
-      decoder_{make_decoder(make_drafter(models, s))},
+      drafters_{models, sampling},
+      decoder_{make_decoder(*target_, drafters_.make(s), sampling)},
       tokenizer_{target_model_->tokenizer} {}
-
-any_drafter session::make_drafter(engine& models, const spec& s) {
-  if (s.name() == "lookup") return of_length(prompt_lookup{s.at("n")}, s.at("len"));
-  if (s.name() == "model") return make_model_drafter(models.draft(s.file), s.at("len"));
-  if (s.name() == "first") {
-    any_drafter joined = make_drafter(models, s.parts.back());
-    for (auto part = s.parts.rbegin() + 1; part != s.parts.rend(); ++part)
-      joined = first_of{make_drafter(models, *part), std::move(joined)};
-    return joined;
-  }
-  if (s.name() == "none") return no_draft{};
-  throw std::logic_error("no drafter for '" + std::string{s.name()} + "'");
-}
-
-/// The drafter whose law fits the verifier: with the target's own noise under `match`, with its own under `rejection`.
-any_drafter session::make_model_drafter(model& draft, std::size_t length) {
-  drafts_.push_back(std::make_unique<watched>(draft.backend));
-  watched& own = *drafts_.back();
-  if (sampling_.greedy()) return of_length(model_drafter{own, greedy{}}, length);
-  if (sampling_.verify == verify_rule::match)
-    return of_length(coupled_model_drafter(own, warper_of(sampling_)), length);
-  return of_length(model_drafter{own, warper_of(sampling_)}, length);
-}
-
-any_decoder session::make_decoder(any_drafter drafter) {
-  watched& target = *target_;
-  const bool by_match = sampling_.verify == verify_rule::match;
-  if (sampling_.greedy()) {
-    if (by_match) return speculate(target, std::move(drafter), match{greedy{}}, stats{});
-    return speculate(target, std::move(drafter), rejection{greedy{}}, stats{});
-  }
-  if (by_match) return speculate(target, std::move(drafter), match{warper_of(sampling_)}, stats{});
-  return speculate(target, std::move(drafter), rejection{warper_of(sampling_)}, stats{});
-}
 
 std::vector<token> session::end_of_text() const {
   if (sampling_.ignore_eos) return {};
@@ -84,7 +37,7 @@ std::vector<token> session::end_of_text() const {
 
 double session::draft_prefill_s() const noexcept {
   double sum = 0;
-  for (const auto& draft : drafts_) sum += draft->prefill_s();
+  for (const auto& draft : drafters_.drafts()) sum += draft->prefill_s();
   return sum;
 }
 
@@ -118,7 +71,7 @@ text_result session::run(std::span<const token> prompt, const text_request& wish
 
 void session::take_step(text_result& r, const text_request& wish, gguf::streaming_detokenizer& words, bool first) {
   target_->forget_times();
-  for (const auto& draft : drafts_) draft->forget_times();
+  for (const auto& draft : drafters_.drafts()) draft->forget_times();
   const double draft_before = decoder_.observer().draft_s;
   const auto begin = clock::now();
   const auto step = decoder_.step();

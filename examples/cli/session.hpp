@@ -12,6 +12,7 @@
 #include <hunch/trace/stats.hpp>
 
 #include "answer.hpp"
+#include "drafters.hpp"
 #include "engine.hpp"
 #include "options.hpp"
 #include "spec.hpp"
@@ -62,9 +63,6 @@ class session {
   [[nodiscard]] text_result run(std::span<const token> prompt, const text_request& wish, const listener& listen = {});
 
  private:
-  [[nodiscard]] any_drafter make_drafter(engine& models, const spec& s);
-  [[nodiscard]] any_drafter make_model_drafter(model& draft, std::size_t length);
-  [[nodiscard]] any_decoder make_decoder(any_drafter drafter);
   void take_step(text_result& r, const text_request& wish, gguf::streaming_detokenizer& words, bool first);
   [[nodiscard]] finish end_of(const text_result& r) const noexcept;
   [[nodiscard]] double draft_prefill_s() const noexcept;
@@ -73,7 +71,7 @@ class session {
   model* target_model_;
   sampling_options sampling_;
   std::unique_ptr<watched> target_;
-  std::vector<std::unique_ptr<watched>> drafts_;
+  drafter_maker drafters_;
   any_decoder decoder_;
   gguf::tokenizer tokenizer_;
 };

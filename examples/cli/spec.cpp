@@ -12,23 +12,102 @@ namespace {
 // A pass takes at most 64 nodes, the root included.
 constexpr long longest_draft = 63;
 
-constexpr std::array<spec_key, 2> lookup_keys{{
-    {"n", 3, 1, 64, "tokens that must match"},
-    {"len", 8, 1, longest_draft, "tokens drafted"},
-}};
-constexpr std::array<spec_key, 1> model_keys{{{"len", 4, 1, longest_draft, "tokens drafted"}}};
+constexpr spec_key whole(std::string_view name, std::string_view standard, long low, long high,
+                         std::string_view meaning) {
+  return {name, value_form::whole, standard, static_cast<double>(low), static_cast<double>(high), {}, meaning};
+}
+constexpr spec_key real(std::string_view name, std::string_view standard, double low, double high,
+                        std::string_view meaning) {
+  return {name, value_form::real, standard, low, high, {}, meaning};
+}
+constexpr spec_key word(std::string_view name, std::string_view standard, std::string_view words,
+                        std::string_view meaning) {
+  return {name, value_form::word, standard, 0, 0, words, meaning};
+}
+constexpr spec_key len(std::string_view standard, std::string_view meaning = "tokens drafted") {
+  return whole("len", standard, 1, longest_draft, meaning);
+}
+constexpr spec_key adapt =
+    word("adapt", "off", "off|on", "on: the length that pays, 0 included, by measured costs; len is the longest");
 
-constexpr std::array<spec_kind, 4> kinds{{
-    {"none", false, false, {}, "plain decoding"},
-    {"lookup", false, false, lookup_keys, "copy what followed the last tokens before"},
-    {"model", true, false, model_keys, "a draft model with the target's vocabulary"},
-    {"first", false, true, {}, "the first part that proposes anything"},
-}};
+constexpr std::array lookup_keys{whole("n", "3", 1, 64, "tokens that must match"), len("8"),
+                                 whole("min", "0", 0, 64, "from n down to so few where more do not match; 0: only n"),
+                                 word("place", "latest", "latest|earliest", "which place is copied from"), adapt};
+constexpr std::array anpd_keys{whole("n", "4", 1, 16, "tokens of the longest context"), len("6"), adapt};
+constexpr std::array sam_keys{len("8"), whole("match", "2", 1, 64, "shortest match that is copied from"), adapt};
+constexpr std::array recycling_keys{whole("nodes", "24", 2, longest_draft + 1, "nodes of the tree, the root included"),
+                                    whole("k", "8", 1, 32, "candidates kept a token")};
+constexpr std::array model_keys{len("4"), adapt};
+constexpr std::array confidence_keys{real("threshold", "0.4", 0, 1, "stop after a token less likely than this"),
+                                     len("16", "most tokens drafted")};
+constexpr std::array entropy_keys{real("nats", "2", 0, 20, "stop after a law of more entropy than this"),
+                                  len("16", "most tokens drafted")};
+constexpr std::array heuristic_keys{len("20", "most tokens drafted")};
+constexpr std::array specdec_keys{real("threshold", "0.7", 1e-3, 1, "stop when a rejection is more likely than this"),
+                                  whole("min", "1", 1, longest_draft, "fewest tokens drafted"),
+                                  len("20", "most tokens drafted")};
+constexpr std::array rsd_c_keys{
+    spec_key{"b", value_form::shape, "3x2x1", 1, longest_draft, {}, "children of each node, level by level"}};
+constexpr std::array rsd_s_keys{whole("w", "4", 1, longest_draft, "beams"), len("3", "levels")};
+constexpr std::array best_first_keys{whole("nodes", "24", 2, longest_draft + 1, "nodes of the tree, the root included"),
+                                     whole("depth", "7", 1, longest_draft, "most levels"),
+                                     whole("width", "10", 1, longest_draft, "most nodes run of a level")};
+
+constexpr std::array kinds{
+    spec_kind{"none", file_use::none, 0, {}, "plain decoding"},
+    spec_kind{"lookup", file_use::none, 0, lookup_keys, "copy what followed the last tokens before"},
+    spec_kind{"anpd", file_use::none, 0, anpd_keys, "the most frequent continuation of the last tokens, with back-off"},
+    spec_kind{"sam", file_use::none, 0, sam_keys,
+              "copy what followed the longest match in the text (suffix automaton)"},
+    spec_kind{"corpus", file_use::corpus, 0, sam_keys,
+              "the same, in the text or in a corpus file (examples/11_corpus)"},
+    spec_kind{"recycling", file_use::none, 0, recycling_keys,
+              "a tree of the successors that the target itself named before"},
+    spec_kind{"model", file_use::model, 0, model_keys, "a draft model with the target's vocabulary"},
+    spec_kind{"confidence", file_use::model, 0, confidence_keys, "a draft model until it is unsure"},
+    spec_kind{"entropy", file_use::model, 0, entropy_keys, "a draft model until its law is flat"},
+    spec_kind{"heuristic", file_use::model, 0, heuristic_keys,
+              "a draft model, two tokens more after success, else one less"},
+    spec_kind{"specdec++", file_use::model, 0, specdec_keys, "a draft model until a rejection is likely"},
+    spec_kind{"rsd-c", file_use::model, 0, rsd_c_keys, "a tree of a given shape, siblings without replacement"},
+    spec_kind{"rsd-s", file_use::model, 0, rsd_s_keys, "a tree by stochastic beam search"},
+    spec_kind{"best-first", file_use::model, 0, best_first_keys, "the most likely nodes of the draft model's tree"},
+    spec_kind{"first", file_use::none, 16, {}, "the first part that proposes anything"},
+    spec_kind{"staged", file_use::none, 4, {}, "a model (first part), itself sped up by the parts after it"},
+    spec_kind{"cascade", file_use::none, 2, {}, "a model sped up by the second part, which goes on behind it too"},
+};
 
 template <class T>
 std::string names_of(std::span<const T> known) {
   std::string out;
   for (const T& k : known) out += (out.empty() ? "" : ", ") + std::string{k.name};
+  return out;
+}
+
+/// 3, 0.45: as short as it reads back.
+std::string shown(double number) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, number).ptr;
+  return {text, end};
+}
+std::string shown(const spec_key& k, const spec_value& v) {
+  std::string out;
+  switch (k.form) {
+    case value_form::shape:
+      for (const std::uint32_t children : v.shape) out += (out.empty() ? "" : "x") + std::to_string(children);
+      return out;
+    case value_form::word: {
+      std::string_view rest = k.words;
+      for (double i = 0; i < v.number; ++i) rest.remove_prefix(rest.find('|') + 1);
+      return std::string{rest.substr(0, rest.find('|'))};
+    }
+    default:
+      return shown(v.number);
+  }
+}
+std::string meaning_of(const spec_key& k) {
+  std::string out{k.meaning};
+  if (k.form == value_form::whole || k.form == value_form::real) out += ", " + shown(k.low) + " to " + shown(k.high);
   return out;
 }
 
@@ -44,10 +123,10 @@ class parser {
   }
 
  private:
-  static constexpr int deepest = 16;  // nesting of first(…)
+  static constexpr int deepest = 16;
 
   spec parse_one(int depth) {
-    if (depth > deepest) fail("more than 16 levels of first(…)");
+    if (depth > deepest) fail("more than 16 levels of parentheses");
     skip_blanks();
     const std::size_t begin = at_;
     const std::string name = read_word();
@@ -58,8 +137,8 @@ class parser {
            "; known: " + names_of(std::span<const spec_kind>{kinds}));
     }
     spec s{&*kind, {}, {}, {}};
-    for (const spec_key& k : kind->keys) s.values.push_back(k.standard);
-    if (kind->takes_parts)
+    for (const spec_key& k : kind->keys) s.values.push_back(standard_of(k));
+    if (kind->most_parts > 0)
       parse_parts(s, depth);
     else
       parse_items(s);
@@ -67,21 +146,29 @@ class parser {
   }
 
   void parse_parts(spec& s, int depth) {
-    expect('(', "first needs its parts in parentheses: first(lookup|model:FILE)");
-    do s.parts.push_back(parse_one(depth + 1));
-    while (take('|'));
-    if (s.parts.size() < 2) fail("first(…) needs at least two parts, joined by '|'");
+    const std::string name{s.name()};
+    (void)take(':');
+    expect('(', name + " needs its parts in parentheses: " + name + "(model:FILE|lookup)");
+    do {
+      if (s.parts.size() == s.kind->most_parts)
+        fail(name + "(…) has at most " + std::to_string(s.kind->most_parts) + " parts");
+      s.parts.push_back(parse_one(depth + 1));
+    } while (take('|'));
+    if (s.parts.size() < 2) fail(name + "(…) needs at least two parts, joined by '|'");
     expect(')', "a ')' is missing");
+    if (name != "first" && s.parts.front().name() != "model")
+      fail("the first part of " + name + "(…) is the middle model: model:FILE,len=…");
   }
 
   void parse_items(spec& s) {
     if (!take(':')) {
-      if (s.kind->takes_file) fail(std::string{s.name()} + " needs a file: " + std::string{s.name()} + ":FILE");
+      if (s.kind->takes != file_use::none)
+        fail(std::string{s.name()} + " needs a file: " + std::string{s.name()} + ":FILE");
       return;
     }
     if (s.kind->keys.empty()) fail(std::string{s.name()} + " takes no keys");
     std::vector<bool> given(s.values.size());
-    if (s.kind->takes_file) {
+    if (s.kind->takes != file_use::none) {
       s.file = read_file();
       if (!take(',')) return;
     }
@@ -106,19 +193,62 @@ class parser {
       fail("key '" + key + "' is given twice");
     }
     given[index] = true;
-    expect('=', "a value is missing: " + key + "=" + std::to_string(k->standard));
-    s.values[index] = read_number(*k);
+    expect('=', "a value is missing: " + key + "=" + std::string{k->standard});
+    s.values[index] = read_value(*k);
   }
 
-  long read_number(const spec_key& k) {
+  static spec_value standard_of(const spec_key& k) { return parser{k.standard}.read_value(k); }
+
+  spec_value read_value(const spec_key& k) {
     skip_blanks();
-    const std::string range = std::to_string(k.low) + " to " + std::to_string(k.high);
-    long value = 0;
+    if (k.form == value_form::word) return {read_choice(k), {}};
+    if (k.form == value_form::shape) return {0, read_shape(k)};
+    return {k.form == value_form::whole ? static_cast<double>(read_number<long>(k, "a whole number"))
+                                        : read_number<double>(k, "a number"),
+            {}};
+  }
+
+  double read_choice(const spec_key& k) {
+    const std::size_t begin = at_;
+    const std::string chosen = read_word();
+    double place = 0;
+    for (std::size_t i = 0; i <= k.words.size(); ++place) {
+      const std::size_t end = std::min(k.words.find('|', i), k.words.size());
+      if (k.words.substr(i, end - i) == chosen && !chosen.empty()) return place;
+      i = end + 1;
+    }
+    at_ = begin;
+    fail(std::string{k.name} + " is one of " + std::string{k.words});
+  }
+
+  std::vector<std::uint32_t> read_shape(const spec_key& k) {
+    const spec_key children = whole(k.name, "1", 1, longest_draft, {});
+    std::vector<std::uint32_t> shape;
+    std::size_t level = 1, nodes = 0;
+    const std::size_t begin = at_;
+    do {
+      shape.push_back(
+          static_cast<std::uint32_t>(read_number<long>(children, "children by level, for instance 3x2x1:")));
+      nodes += level *= shape.back();
+      if (nodes > static_cast<std::size_t>(k.high)) {
+        at_ = begin;
+        fail(std::string{k.name} + " makes a tree of more than " + std::to_string(longest_draft) + " drafted nodes");
+      }
+    } while (take('x'));
+    return shape;
+  }
+
+  template <class T>
+  T read_number(const spec_key& k, const std::string& what) {
+    skip_blanks();
+    const std::string range = shown(k.low) + " to " + shown(k.high);
+    T value = 0;
     const char* begin = text_.data() + at_;
     const char* end = text_.data() + text_.size();
     const auto [stop, problem] = std::from_chars(begin, end, value);
-    if (stop == begin) fail(std::string{k.name} + " needs a whole number, " + range);
-    if (problem != std::errc{} || value < k.low || value > k.high)
+    if (stop == begin) fail(std::string{k.name} + " needs " + what + (what.back() == ':' ? " " : ", ") + range);
+    const auto number = static_cast<double>(value);
+    if (problem != std::errc{} || !(number >= k.low && number <= k.high))
       fail(std::string{k.name} + "=" + std::string(begin, stop) + " is out of range; allowed: " + range);
     at_ += static_cast<std::size_t>(stop - begin);
     return value;
@@ -143,8 +273,8 @@ class parser {
 
   std::string read_word() {
     const std::size_t begin = at_;
-    while (at_ < text_.size() &&
-           (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_' || text_[at_] == '-'))
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_' ||
+                                  text_[at_] == '-' || text_[at_] == '+'))
       ++at_;
     return std::string{text_.substr(begin, at_ - begin)};
   }
@@ -173,9 +303,9 @@ class parser {
 
 std::span<const spec_kind> known_kinds() noexcept { return kinds; }
 
-std::size_t spec::at(std::string_view key) const {
+const spec_value& spec::value(std::string_view key) const {
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (kind->keys[i].name == key) return static_cast<std::size_t>(values[i]);
+    if (kind->keys[i].name == key) return values[i];
   throw std::logic_error("spec '" + std::string{name()} + "' has no key '" + std::string{key} + "'");
 }
 
@@ -183,7 +313,7 @@ spec parse_spec(std::string_view text) { return parser{text}.parse_all(); }
 
 std::string to_string(const spec& s) {
   std::string out{s.name()};
-  if (s.kind->takes_parts) {
+  if (s.kind->most_parts > 0) {
     char before = '(';
     for (const spec& part : s.parts) {
       out += before;
@@ -193,14 +323,14 @@ std::string to_string(const spec& s) {
     return out + ")";
   }
   char separator = ':';
-  if (s.kind->takes_file) {
+  if (s.kind->takes != file_use::none) {
     const bool plain = s.file.find_first_of(",|) ") == std::string::npos;
     out += ':';
     out += plain ? s.file : '"' + s.file + '"';
     separator = ',';
   }
   for (std::size_t i = 0; i < s.values.size(); ++i) {
-    out += separator + std::string{s.kind->keys[i].name} + "=" + std::to_string(s.values[i]);
+    out += separator + std::string{s.kind->keys[i].name} + "=" + shown(s.kind->keys[i], s.values[i]);
     separator = ',';
   }
   return out;
@@ -221,16 +351,14 @@ std::string spec_help() {
   std::string out = "A spec says which drafter guesses:\n";
   for (const spec_kind& k : kinds) {
     std::string form{k.name};
-    if (k.takes_parts) form += "(SPEC|SPEC…)";
-    if (k.takes_file) form += ":FILE";
+    if (k.most_parts > 0) form += "(SPEC|SPEC…)";
+    if (k.takes != file_use::none) form += ":FILE";
     for (const spec_key& key : k.keys) {
       form += form.find(':') == std::string::npos ? ":" : ",";
-      form += std::string{key.name} + "=" + std::to_string(key.standard);
+      form += std::string{key.name} + "=" + std::string{key.standard};
     }
     out += "  " + form + "\n      " + std::string{k.meaning};
-    for (const spec_key& key : k.keys)
-      out += "; " + std::string{key.name} + ": " + std::string{key.meaning} + ", " + std::to_string(key.low) + " to " +
-             std::to_string(key.high);
+    for (const spec_key& key : k.keys) out += "; " + std::string{key.name} + ": " + meaning_of(key);
     out += "\n";
   }
   return out + "  Example: --spec 'first(lookup:n=4,len=10|model:draft.gguf,len=3)'\n";

@@ -1,12 +1,14 @@
 // The grammar of --spec: which drafter guesses.
 //
-//   spec  := name [':' item (',' item)*]  |  "first" '(' spec ('|' spec)+ ')'
-//   item  := FILE (first item of names that need one; in "…" where it holds , | ) or a quote)  |  key '=' number
+//   spec  := name [':' item (',' item)*]  |  name [':'] '(' spec ('|' spec)+ ')'
+//   item  := FILE (first item of names that need one; in "…" where it holds , | ) or a quote)  |  key '=' value
+//   value := a whole number, a number, a word, or a shape: children by level, 3x2x1
 //
-// A later drafter is one more row of known_kinds() and one more case in make_drafter (session.cpp).
+// A later drafter is one more row of known_kinds() and one more case in make_drafter (drafters.cpp).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,20 +16,32 @@
 
 namespace hunch::cli {
 
-/// A number that a drafter takes.
+/// What a value of a key looks like.
+enum class value_form { whole, real, word, shape };
+
+/// A value that a drafter takes.
 struct spec_key {
   std::string_view name;
-  long standard;  // used when the key is not given
-  long low;
-  long high;
+  value_form form;
+  std::string_view standard;  // used when the key is not given
+  double low;                 // of numbers; of shapes: nodes
+  double high;
+  std::string_view words;  // allowed words, joined by |
   std::string_view meaning;
 };
+
+struct spec_value {
+  double number = 0;                 // of numbers; of words: their place among the allowed ones
+  std::vector<std::uint32_t> shape;  // of shapes
+};
+
+enum class file_use { none, model, corpus };
 
 /// What a name of the grammar takes.
 struct spec_kind {
   std::string_view name;
-  bool takes_file;
-  bool takes_parts;
+  file_use takes;
+  std::size_t most_parts;  // 0: it joins nothing
   std::span<const spec_key> keys;
   std::string_view meaning;
 };
@@ -37,13 +51,18 @@ struct spec_kind {
 /// A parsed spec.
 struct spec {
   const spec_kind* kind = nullptr;  // into known_kinds()
-  std::string file;                 // draft model
-  std::vector<long> values;         // in the order of kind->keys, standards filled in
-  std::vector<spec> parts;          // of first(…)
+  std::string file;                 // draft model or corpus
+  std::vector<spec_value> values;   // in the order of kind->keys, standards filled in
+  std::vector<spec> parts;          // of names that join drafters
 
   [[nodiscard]] std::string_view name() const noexcept { return kind->name; }
-  /// Value of a key that this kind has.
-  [[nodiscard]] std::size_t at(std::string_view key) const;
+  // Values of keys that this kind has.
+  [[nodiscard]] std::size_t at(std::string_view key) const { return static_cast<std::size_t>(value(key).number); }
+  [[nodiscard]] double real(std::string_view key) const { return value(key).number; }
+  [[nodiscard]] const std::vector<std::uint32_t>& shape(std::string_view key) const { return value(key).shape; }
+
+ private:
+  [[nodiscard]] const spec_value& value(std::string_view key) const;
 };
 
 /// Reads a spec. Throws usage_error with the column, what is wrong there and what is known.

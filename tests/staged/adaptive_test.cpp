@@ -69,7 +69,7 @@ TEST_CASE("adaptive: lengths that read the drafted tokens keep the law of the te
   check(confidence_stop{0.35f, 2});
   check(entropy_stop{1.05f, 2});
   check(plus_two_minus_one{1, 2});
-  check(best_paying_length{{0.1, 0.05}, 2});
+  check(best_paying_length{{0.1, {1, 1.05}}, 2});
   check(specdec_pp{calibrated_confidence{}, 0.5, 1, 2});
 }
 
@@ -137,7 +137,7 @@ TEST_CASE("plus_two_minus_one: a round that stopped early is no success", "[adap
 }
 
 TEST_CASE("best_paying_length: long where all is accepted, none where nothing is, and back", "[adaptive]") {
-  best_paying_length policy{{0.1, 0.1}, 8};
+  best_paying_length policy{{0.1, {1, 1.1}}, 8};
   for (int i = 0; i < 200; ++i) play(policy, 8);
   CHECK(policy.length() == 8);
   for (int i = 0; i < 400; ++i) play(policy, 0);
@@ -152,8 +152,10 @@ TEST_CASE("best_paying_length: long where all is accepted, none where nothing is
 TEST_CASE("best_paying_length: the scan finds the best length of a constant acceptance", "[adaptive]") {
   // (1 - a^(n+1)) / (1 - a) / (1 + n·c), a = .7 as at the start: by hand, c = .1: n = 4 gives 2.7731/1.4 = 1.981,
   // n = 3 2.533/1.3 = 1.949, n = 5 2.941/1.5 = 1.961.
-  CHECK(best_paying_length({0.05, 0.05}).length() == 4);
-  CHECK(best_paying_length({0.7, 0.1}).length() == 0);
+  CHECK(best_paying_length({0.05, {1, 1.05}}).length() == 4);
+  CHECK(best_paying_length({0.7, {1, 1.1}}).length() == 0);
+  CHECK(best_paying_length({0, {1, 1, 1, 2, 3}}).length() == 2);  // rows are free up to three
+  CHECK(draft_costs{0.5, {1, 1.25}}.round(3) == 3 * 0.5 + 1.75);
 }
 
 TEST_CASE("entropy_stop: reads the entropy of the draft's law", "[adaptive]") {

@@ -35,17 +35,30 @@ consteval bool explain_backend() {
   }
 }
 
+/// Whether a drafter leaves layers out of the target's passes.
+template <class D>
+consteval bool skips_layers() {
+  if constexpr (requires { D::skips_layers; })
+    return D::skips_layers;
+  else
+    return false;
+}
+
 template <class D, class B, class P, class R>
 consteval bool explain_drafter() {
   if constexpr (DrafterFor<D, B, P, R>) {
     return true;
   } else {
     constexpr bool stepwise = StepwiseDrafter<D, P, R>;
+    constexpr bool skips = skips_layers<D>() && !LayerSkippable<B>;
     static_assert(
         !stepwise,
         "hunch: this drafter draws one token at a time; give it a length: with_length(drafter, fixed_length{5})");
+    static_assert(!skips,
+                  "hunch: swift() needs a backend with layer_count() and forward(sequence, tree, layer_mask); see "
+                  "docs/concepts.md#layer-skippable");
     static_assert(
-        stepwise || DrafterFor<D, B, P, R>,
+        stepwise || skips || DrafterFor<D, B, P, R>,
         "hunch: a Drafter needs `void propose(const decode_context&, draft_tree&)`; see docs/concepts.md#drafter");
     return false;
   }
@@ -92,6 +105,15 @@ consteval bool explain_laws() {
                 "hunch: this verifier is not exact for the law that the drafter's siblings are drawn from; see "
                 "docs/concepts.md#laws");
   return V::sibling_laws.contains(drawn);
+}
+
+/// The same for drafters that were chosen at run time. Throws where the pair would be biased.
+template <class V, class D>
+void check_laws([[maybe_unused]] const D& drafter) {
+  if constexpr (requires { drafter.laws_at_run_time(); })
+    if (!V::sibling_laws.contains(drafter.laws_at_run_time()))
+      raise("hunch: the verifier is not exact for siblings of law " + names_of(drafter.laws_at_run_time()) +
+            "; it is for " + names_of(V::sibling_laws) + "; see docs/concepts.md#laws");
 }
 
 template <class O>

@@ -58,10 +58,17 @@ class plus_two_minus_one {
   std::uint32_t longest_;
 };
 
-/// What a drafted token and a checked one cost, in passes of the target over one row.
+/// What drafting and checking cost, in passes of the target over one row.
 struct draft_costs {
-  double draft = 0.0;  ///< a drafted token: T_draft(1) / T_target(1)
-  double row = 0.05;   ///< one more row in the target's pass: (T_target(n + 1) - T_target(n)) / T_target(1)
+  double draft = 0.0;                   ///< a drafted token: T_draft(1) / T_target(1)
+  std::vector<double> pass{1.0, 1.05};  ///< [drafted tokens n] T_target(n + 1) / T_target(1); goes on by its last step
+
+  /// A round that drafts n tokens.
+  [[nodiscard]] double round(std::size_t n) const noexcept {
+    const std::size_t last = pass.size() - 1;
+    const double beyond = n > last && last > 0 ? static_cast<double>(n - last) * (pass[last] - pass[last - 1]) : 0;
+    return static_cast<double>(n) * draft + pass[std::min(n, last)] + beyond;
+  }
 };
 
 /// Chooses the length that pays most: the largest expected tokens per cost, (1 + a_1 + a_1·a_2 + …) / (1 +
@@ -72,7 +79,8 @@ class best_paying_length {
  public:
   explicit best_paying_length(draft_costs costs, std::uint32_t longest = 16, double memory = 0.95,
                               std::uint32_t retry = 16)
-      : cost_{costs.draft + costs.row}, memory_{memory}, retry_{retry}, rates_(longest, 0.7) {
+      : costs_{std::move(costs)}, memory_{memory}, retry_{retry}, rates_(longest, 0.7) {
+    if (costs_.pass.empty()) raise("hunch: best_paying_length needs the cost of at least one pass");
     if (longest == 0) raise("hunch: best_paying_length needs a longest length of at least 1");
     choose();
   }
@@ -92,11 +100,11 @@ class best_paying_length {
 
  private:
   void choose() noexcept {
-    double reached = 1, tokens = 1, best = 1;
+    double reached = 1, tokens = 1, best = 1 / costs_.round(0);
     length_ = 0;
     for (std::uint32_t n = 1; n <= rates_.size(); ++n) {
       tokens += reached *= rates_[n - 1];
-      const double pays = tokens / (1 + n * cost_);
+      const double pays = tokens / costs_.round(n);
       if (pays > best) {
         best = pays;
         length_ = n;
@@ -104,7 +112,7 @@ class best_paying_length {
     }
   }
 
-  double cost_;  // of a drafted and checked token
+  draft_costs costs_;
   double memory_;
   std::uint32_t retry_;
   std::uint32_t length_ = 0;

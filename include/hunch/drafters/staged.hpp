@@ -17,22 +17,36 @@
 #include <hunch/core/pass.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/drafters/first_of.hpp>
+#include <hunch/sampling/warp.hpp>
 
 namespace hunch {
+namespace detail {
+
+/// Whether a verifier's tokens are the largest logits, so that nothing is drawn.
+template <class V>
+inline constexpr bool judges_greedily = false;
+template <template <class> class V, class W>
+inline constexpr bool judges_greedily<V<W>> = is_greedy<W>();
+
+}  // namespace detail
 
 /// A chain of `length` tokens of the model `mid`, which is sped up by a drafter and a verifier of its own: what they
 /// decide is exactly what `mid` would have drawn, so q is mid's own row for every token, corrections included.
 ///
-/// The inner verifier leaves its warped laws (law V2) and they become q; `match` leaves none: then the tokens are drawn
-/// with the target's own noise (law `coupled`), and the outer verifier is `match` as well. Nests to any depth, for the
-/// inner drafter may be staged too. Inner rounds draw with counters of their own.
-/// Cost: a pass of `mid` per inner round. An inner drafter that indexes the text starts anew whenever the target
-/// rejects: O(text). Pays where length × (cost of mid ÷ cost of target) is not small already.
+/// The inner verifier leaves its warped laws (law V2) and they become q. Under `match` the tokens are drawn with the
+/// target's own noise (law `coupled`), and the outer verifier is `match` as well; greedy ones are chosen.
+/// Nests to any depth, for the inner drafter may be staged too; inner rounds draw with counters of their own.
+///
+/// Cost: a pass of `mid` per inner round; an inner drafter that cannot take back the end of a text indexes it anew when
+/// the target rejects. Pays where length × (cost of mid ÷ cost of target) is not small already.
+///
 /// Source: Spector & Re, "Accelerating LLM Inference with Staged Speculative Decoding" (2023).
 template <Model B, class D, class V, class P = float>
 class staged_drafter {
  public:
-  static constexpr laws sibling_laws = V::sibling_laws.contains(coupled) ? coupled : without_replacement;
+  static constexpr laws sibling_laws = detail::judges_greedily<V>          ? deterministic
+                                       : V::sibling_laws.contains(coupled) ? coupled
+                                                                           : without_replacement;
 
   staged_drafter(B& mid, D inner, V verifier, std::uint32_t length)
       : sequence_{mid},
@@ -42,6 +56,7 @@ class staged_drafter {
         guesses_{mid.vocab_size()} {
     if (length > longest) raise("hunch: staged drafts at most " + std::to_string(longest) + " tokens");
     detail::check_one_vocabulary("staged", sequence_, inner_);
+    detail::check_laws<V>(inner_);
   }
 
   [[nodiscard]] std::size_t vocab_size() const { return sequence_.vocab_size(); }
@@ -129,7 +144,7 @@ class staged_drafter {
     if constexpr (learns<D, P>) tell(inner_, guesses_, verdict_, basic_rows_ref<P>{rows});
     const std::size_t vocab = tree.vocab();
     for (std::size_t i = 0; i < verdict_.path.size() && left(ctx, tree) > 0; ++i) {
-      if (verdict_.laws.size() >= (i + 1) * vocab)
+      if (sibling_laws == without_replacement)
         std::copy_n(verdict_.laws.begin() + static_cast<std::ptrdiff_t>(i * vocab), vocab, tree.make_q(tip_).begin());
       const token t = i + 1 < verdict_.path.size() ? guesses_[verdict_.path[i + 1]] : verdict_.next;
       tip_ = tree.add(tip_, t);
