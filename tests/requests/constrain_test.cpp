@@ -201,7 +201,8 @@ TEST_CASE("begin_after: nothing is ruled out before the trigger, a false beginni
   CHECK(warped(c, r, {2, 4, 4, 4}) == r);
   CHECK(warped(c, r, {2, 4, 4, 4, 5}) == row{1, 1, -inf, 1, 1, 1});
   CHECK(warped(c, r, {2, 4}, {4, 5, 1}) == row{-inf, 1, 1, 1, 1, 1});
-  CHECK(warped(c, r, {2, 4, 4, 4, 5, 4, 4, 5, 1}) == row{-inf, 1, 1, 1, 1, 1});  // it begins once
+  CHECK(warped(c, r, {2, 4, 4, 4, 5, 4, 4, 5, 1}) == row{-inf, 1, 1, 1, 1, 1});
+  CHECK(warped(c, r, {4, 4, 5, 1, 4, 4, 5}) == row{-inf, 1, 1, 1, 1, 1});  // it begins once
   CHECK_THROWS_WITH(begin_after(tokens{}, brackets{}), Catch::Matchers::Contains("empty trigger"));
 }
 
