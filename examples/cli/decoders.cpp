@@ -43,8 +43,8 @@ any_decoder judged_by(verify_rule rule, watched& target, any_drafter drafter, co
 }  // namespace
 
 any_decoder make_decoder(watched& target, any_drafter drafter, const sampling_options& sampling) {
-  if (sampling.greedy()) return judged_by(sampling.verify, target, std::move(drafter), greedy{});
-  return judged_by(sampling.verify, target, std::move(drafter), warper_of(sampling));
+  return by_warper(sampling,
+                   [&](const auto& warp) { return judged_by(sampling.verify, target, std::move(drafter), warp); });
 }
 
 }  // namespace hunch::cli

@@ -1,6 +1,7 @@
 #include "drafters.hpp"
 
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include <hunch/core/error.hpp>
@@ -20,7 +21,6 @@
 #include <hunch/drafters/suffix_automaton.hpp>
 #include <hunch/drafters/token_recycling.hpp>
 #include <hunch/verifiers/match.hpp>
-#include <hunch/verifiers/rejection.hpp>
 #include <hunch/verifiers/traversal.hpp>
 
 #include "costs.hpp"
@@ -37,21 +37,36 @@ std::uint32_t count_of(const spec& s, std::string_view key) { return static_cast
                     "': " + what);
 }
 
-/// Calls f(drafter of the right noise): greedy, the target's own under match, else its own.
+/// Calls f(warper, whether drafts share the target's noise).
 template <class F>
-any_drafter by_noise(const sampling_options& o, watched& draft, F f) {
-  if (o.greedy()) return f(model_drafter{draft, greedy{}});
-  if (o.verify == verify_rule::match) return f(coupled_model_drafter(draft, warper_of(o)));
-  return f(model_drafter{draft, warper_of(o)});
+any_drafter by_noise(const sampling_options& o, F f) {
+  return by_warper(o, [&](auto warp) -> any_drafter {
+    if constexpr (!is_greedy<decltype(warp)>())
+      if (o.verify == verify_rule::match) return f(warp, std::true_type{});
+    return f(warp, std::false_type{});
+  });
+}
+
+/// Calls f(warper) for drafts that are drawn.
+template <class F>
+any_drafter when_sampling(const sampling_options& o, F f) {
+  return by_warper(o, [&](auto warp) -> any_drafter {
+    if constexpr (is_greedy<decltype(warp)>())
+      throw std::logic_error("greedy decoding draws no drafts");
+    else
+      return f(warp);
+  });
 }
 
 /// Independent draws, for the verifiers that judge those.
 any_drafter independent_tree(const spec& s, const sampling_options& o, watched& draft,
                              std::vector<std::uint32_t> shape) {
-  if (o.verify != verify_rule::spec_hub) return iid_children{draft, warper_of(o), std::move(shape)};
-  for (const std::uint32_t children : shape)
-    if (children != 2) refuse(s, o.verify, "it judges pairs; every level of b is to be 2, for instance b=2x2");
-  return spec_hub_pairs{draft, warper_of(o), static_cast<std::uint32_t>(shape.size())};
+  return when_sampling(o, [&](auto warp) -> any_drafter {
+    if (o.verify != verify_rule::spec_hub) return iid_children{draft, warp, std::move(shape)};
+    for (const std::uint32_t children : shape)
+      if (children != 2) refuse(s, o.verify, "it judges pairs; every level of b is to be 2, for instance b=2x2");
+    return spec_hub_pairs{draft, warp, static_cast<std::uint32_t>(shape.size())};
+  });
 }
 
 bool judges_independent_draws(verify_rule rule) {
@@ -120,36 +135,46 @@ any_drafter drafter_maker::make_chain(const spec& s) {
       refuse(s, sampling_.verify, "it judges independent draws; use rsd-c:FILE,b=…");
     return independent_tree(s, sampling_, draft, std::vector<std::uint32_t>(s.at("len"), 1));
   }
-  return by_noise(sampling_, draft, [&](auto drafter) { return with_policy(std::move(drafter), s); });
+  return by_noise(sampling_, [&](auto warp, auto shared) {
+    if constexpr (shared)
+      return with_policy(coupled_model_drafter(draft, warp), s);
+    else
+      return with_policy(model_drafter{draft, warp}, s);
+  });
 }
 
 any_drafter drafter_maker::make_tree(const spec& s) {
   watched& draft = view_of(s);
   if (s.name() == "best-first") {
     const best_first_options o{.depth = count_of(s, "depth"), .width = count_of(s, "width")};
-    if (sampling_.greedy()) return best_first{draft, temperature{1.0f}, s.at("nodes"), o};
-    return best_first{draft, warper_of(sampling_), s.at("nodes"), o};
+    if (sampling_.greedy()) return best_first{draft, sampling_.wishes.value_or(any_warper{}), s.at("nodes"), o};
+    return when_sampling(sampling_, [&](auto warp) { return best_first{draft, warp, s.at("nodes"), o}; });
   }
   if (s.name() == "rsd-s") {
     if (sampling_.greedy()) throw usage_error("rsd-s draws its tree, which greedy decoding cannot use; use best-first");
     if (judges_independent_draws(sampling_.verify))
       refuse(s, sampling_.verify, "it judges independent draws; use rsd-c:FILE,b=…");
     if (count_of(s, "w") * count_of(s, "len") > 63) throw usage_error("rsd-s: w times len is at most 63 nodes");
-    return stochastic_beam{draft, warper_of(sampling_), count_of(s, "w"), count_of(s, "len")};
+    return when_sampling(sampling_, [&](auto warp) {
+      return stochastic_beam{draft, warp, count_of(s, "w"), count_of(s, "len")};
+    });
   }
   const auto& shape = s.shape("b");
-  if (sampling_.greedy()) return gumbel_top_k(draft, greedy{}, shape);
-  if (judges_independent_draws(sampling_.verify)) return independent_tree(s, sampling_, draft, shape);
-  if (sampling_.verify == verify_rule::match) return coupled_gumbel_top_k(draft, warper_of(sampling_), shape);
-  return gumbel_top_k(draft, warper_of(sampling_), shape);
+  if (!sampling_.greedy() && judges_independent_draws(sampling_.verify))
+    return independent_tree(s, sampling_, draft, shape);
+  return by_noise(sampling_, [&](auto warp, auto shared) -> any_drafter {
+    if constexpr (shared)
+      return coupled_gumbel_top_k(draft, warp, shape);
+    else
+      return gumbel_top_k(draft, warp, shape);
+  });
 }
 
 any_drafter drafter_maker::make_staged(watched& mid, any_drafter inner, std::uint32_t length) {
-  const bool by_match = sampling_.verify == verify_rule::match;
-  if (sampling_.greedy() && by_match) return staged(mid, std::move(inner), match{greedy{}}, length);
-  if (sampling_.greedy()) return staged(mid, std::move(inner), rejection{greedy{}}, length);
-  if (by_match) return staged(mid, std::move(inner), match{warper_of(sampling_)}, length);
-  return staged(mid, std::move(inner), traversal{warper_of(sampling_)}, length);
+  return by_warper(sampling_, [&](auto warp) -> any_drafter {
+    if (sampling_.verify == verify_rule::match) return staged(mid, std::move(inner), match{warp}, length);
+    return staged(mid, std::move(inner), traversal{warp}, length);
+  });
 }
 
 any_drafter drafter_maker::make_joined(const spec& s) {

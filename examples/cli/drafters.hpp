@@ -15,9 +15,12 @@
 
 namespace hunch::cli {
 
-/// The warpers of a text that is sampled, in the order of the help.
-[[nodiscard]] inline auto warper_of(const sampling_options& o) {
-  return top_k{static_cast<std::size_t>(o.top_k)} | top_p{o.top_p} | min_p{o.min_p} | temperature{o.temperature};
+/// Calls f with the warper of the options: what the text wishes, then the filters in the order of the help.
+template <class F>
+auto by_warper(const sampling_options& o, F f) {
+  if (o.greedy()) return o.wishes ? f(*o.wishes | greedy{}) : f(greedy{});
+  return f(o.wishes.value_or(any_warper{}) | top_k{static_cast<std::size_t>(o.top_k)} | top_p{o.top_p} |
+           min_p{o.min_p} | temperature{o.temperature});
 }
 
 /// Makes drafters, and keeps what they refer to: views of draft models, corpora.

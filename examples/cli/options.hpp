@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include <hunch/any.hpp>
 
 #include "draft_flags.hpp"
 
@@ -28,6 +31,7 @@ struct sampling_options {
   std::uint64_t seed = 0;
   verify_rule verify = verify_rule::match;
   bool ignore_eos = false;
+  std::optional<any_warper> wishes;  // penalties, biases, a constraint: made for one prompt
 
   [[nodiscard]] bool greedy() const noexcept { return temperature <= 0; }
 };

@@ -1,6 +1,8 @@
 // Run-time choice of a drafter or of a whole decoder: one virtual call a step, none per token of the vocabulary.
 #pragma once
 
+#include <concepts>
+#include <functional>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -10,9 +12,28 @@
 #include <hunch/core/law.hpp>
 #include <hunch/decoder.hpp>
 #include <hunch/drafters/first_of.hpp>
+#include <hunch/sampling/warp.hpp>
 #include <hunch/trace/stats.hpp>
 
 namespace hunch {
+
+/// Holds any warper: one indirect call a row. Empty: leaves rows as they are. Copies copy what it holds.
+class any_warper : public warper_base {
+ public:
+  any_warper() = default;
+  template <class W>
+  requires(!std::same_as<std::remove_cvref_t<W>, any_warper> && Warper<W>) any_warper(W warp)
+      : held_{std::move(warp)} {  // NOLINT: conversion is the point
+    static_assert(!is_greedy<W>(), "hunch: greedy is known by its type; write any_warper(...) | greedy{}");
+  }
+
+  void operator()(std::span<float> row, const prefix_view& at) const {
+    if (held_) held_(row, at);
+  }
+
+ private:
+  std::function<void(std::span<float>, const prefix_view&)> held_;
+};
 
 /// Holds any Drafter; its laws are checked when the decoder is built.
 class any_drafter {

@@ -16,8 +16,8 @@
 #include <hunch/core/types.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/decoder.hpp>
-#include <hunch/drafters/anpd.hpp>
 #include <hunch/drafters/adaptive_length.hpp>
+#include <hunch/drafters/anpd.hpp>
 #include <hunch/drafters/best_first.hpp>
 #include <hunch/drafters/first_of.hpp>
 #include <hunch/drafters/followed_by.hpp>
@@ -34,9 +34,15 @@
 #include <hunch/drafters/suffix_automaton.hpp>
 #include <hunch/drafters/suffix_corpus.hpp>
 #include <hunch/drafters/token_recycling.hpp>
+#include <hunch/sampling/bias.hpp>
+#include <hunch/sampling/constrain.hpp>
+#include <hunch/sampling/logprobs.hpp>
+#include <hunch/sampling/penalties.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/step_machine.hpp>
+#include <hunch/text/begin_after.hpp>
+#include <hunch/text/stop_strings.hpp>
 #include <hunch/trace/stats.hpp>
 #include <hunch/verifiers/block.hpp>
 #include <hunch/verifiers/k_sequence.hpp>

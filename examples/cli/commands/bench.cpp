@@ -129,7 +129,7 @@ class bench {
 
   /// Nothing where texts follow one law and are not one text.
   [[nodiscard]] std::optional<bool> compare(const outcome& plain, const outcome& r) const {
-    if (!o_.sampling.greedy() && o_.sampling.verify == verify_rule::rejection) return std::nullopt;
+    if (!o_.sampling.greedy() && o_.sampling.verify != verify_rule::match) return std::nullopt;
     return std::equal(
         plain.answers.begin(), plain.answers.end(), r.answers.begin(), r.answers.end(),
         [](const answer& a, const answer& b) { return a.tokens() == b.tokens() && a.text() == b.text(); });

@@ -30,9 +30,9 @@ void add_run(runs& to, text_result r) {
   if (to.speeds.size() == 1) to.first = std::move(r);
 }
 
-/// Compares with the first plain text; sampled texts of the rejection verifier follow one law, not one text.
+/// Compares with the first plain text; sampled texts of other verifiers than match follow one law, not one text.
 void judge(comparison& c, const generate_options& o, const text_result& r) {
-  if (!o.sampling.greedy() && o.sampling.verify == verify_rule::rejection) return;
+  if (!o.sampling.greedy() && o.sampling.verify != verify_rule::match) return;
   const auto& a = c.plain.first.text.tokens();
   const auto& b = r.text.tokens();
   const bool same = a == b && c.plain.first.text.text() == r.text.text();
@@ -52,7 +52,7 @@ void print_text(const comparison& c, const generate_options& o, const std::strin
   if (o.repeat > 1) std::cout << " (medians of " << o.repeat << " runs each)";
   std::cout << "\nτ: " << fixed(c.drafted.first.stats.tau(), 2) << " tokens a step (α "
             << fixed(c.drafted.first.stats.alpha(), 2) << ")\n";
-  std::cout << "identical: " << (c.identical ? yes_no(c.identical) : "not comparable: rejection sampling, same law")
+  std::cout << "identical: " << (c.identical ? yes_no(c.identical) : "not comparable: sampled with the same law")
             << '\n';
   check_stdout();
 }
@@ -70,12 +70,13 @@ json comparison_json(const comparison& c, const generate_options& o) {
 
 int compare(const generate_options& o, engine& models, const std::string& spec_text) {
   const auto prompt = encode_prompt(o, models.target());
+  const auto sampling = sampling_of(o, models.target(), prompt.size());
   const bool as_json = o.output == "json";
   comparison c;
   for (long i = 0; i < o.repeat; ++i) {
     // New sessions: every run prefills the prompt and starts with empty caches.
-    session plain{models, parse_spec("none"), o.sampling};
-    session drafted{models, parse_spec(spec_text), o.sampling};
+    session plain{models, parse_spec("none"), sampling};
+    session drafted{models, parse_spec(spec_text), sampling};
     printer print{false};
     const bool stream = i == 0 && !as_json;
     const auto wish = request_of(o);

@@ -42,8 +42,8 @@ void print_logprobs(const text_result& r, const gguf::tokenizer& tokenizer) {
 }
 
 int say(const generate_options& o, engine& models, const std::string& spec_text) {
-  session speaker{models, parse_spec(spec_text), o.sampling};
   const auto prompt = encode_prompt(o, models.target());
+  session speaker{models, parse_spec(spec_text), sampling_of(o, models.target(), prompt.size())};
   const bool as_json = o.output == "json";
   printer print{wants_color(o.color)};
   const auto r = speaker.run(prompt, request_of(o), as_json ? session::listener{} : std::ref(print));
@@ -99,6 +99,12 @@ std::vector<token> encode_prompt(const generate_options& o, const model& target)
   return tokens;
 }
 
+sampling_options sampling_of(const generate_options& o, const model& target, std::size_t prompt_tokens) {
+  sampling_options out = o.sampling;
+  if (o.wishes.any()) out.wishes = warper_of(o.wishes, target.tokenizer, prompt_tokens);
+  return out;
+}
+
 std::string summary(const text_result& r, std::size_t prompt_tokens) {
   std::string out = std::to_string(r.stats.emitted) + " tokens, " + fixed(r.tokens_per_s(), 1) + " tok/s; prompt " +
                     std::to_string(prompt_tokens) + " tokens";
@@ -143,6 +149,7 @@ void add_generate(CLI::App& program, action& chosen) {
       ->expected(1)
       ->take_all()
       ->group(group);
+  add_wish_options(command, o->wishes);
   add_sampling_options(command, o->sampling);
   add_spec_options(command, o->specs, o->flags, false);
   add_draft_context(command, o->model);

@@ -9,6 +9,7 @@
 #include "../options.hpp"
 #include "../report.hpp"
 #include "../session.hpp"
+#include "../wishes.hpp"
 
 namespace hunch::cli {
 
@@ -20,6 +21,7 @@ struct generate_options {
   long max_tokens = 256;
   std::vector<std::string> stops;
   sampling_options sampling;
+  wish_options wishes;
   std::vector<std::string> specs;
   draft_flags flags;
   bool compare = false;
@@ -43,6 +45,8 @@ class printer {
 [[nodiscard]] text_request request_of(const generate_options& o);
 [[nodiscard]] json result_json(const generate_options& o, const std::string& spec_text, std::size_t prompt_tokens,
                                const text_result& r);
+/// The sampling options of this prompt: with its wishes.
+[[nodiscard]] sampling_options sampling_of(const generate_options& o, const model& target, std::size_t prompt_tokens);
 /// One line for people.
 [[nodiscard]] std::string summary(const text_result& r, std::size_t prompt_tokens);
 

@@ -14,6 +14,7 @@
 
 #include <hunch/core/context.hpp>
 #include <hunch/core/drafter.hpp>
+#include <hunch/core/explain.hpp>
 #include <hunch/core/observer.hpp>
 #include <hunch/core/request.hpp>
 #include <hunch/core/verifier.hpp>
@@ -80,7 +81,7 @@ class decoding {
     if (verdict_.next == no_token) return fail(fault::rows);
     const basic_rows_ref<P> seen{rows};
     if constexpr (learns<D, P>) tell(drafter_, tree_, verdict_, seen);
-    if constexpr (RoundObserver<O, P, R>) observer_.on_round({tree_, seen, verdict_, ctx_});
+    if constexpr (RoundObserver<O, P, R>) observer_.on_round(basic_judged_round<P, R>{tree_, seen, verdict_, ctx_});
     return true;
   }
   /// Adds the accepted path and the next token to the text, up to its end. An exception of a stop rule or of the
@@ -143,10 +144,7 @@ class decoding {
       if (drafter_.vocab_size() != 0 && drafter_.vocab_size() != tree_.vocab())
         raise("hunch: the drafter's vocabulary has " + std::to_string(drafter_.vocab_size()) +
               " tokens, the target's " + std::to_string(tree_.vocab()) + "; a drafter must speak the target's tokens");
-    if constexpr (requires(const D& d) { d.laws_at_run_time(); })
-      if (!V::sibling_laws.contains(drafter_.laws_at_run_time()))
-        raise("hunch: the verifier is not exact for siblings of law " + names_of(drafter_.laws_at_run_time()) +
-              "; it is for " + names_of(V::sibling_laws) + "; see docs/concepts.md#laws");
+    check_laws<V>(drafter_);
   }
   bool fail(hunch::fault f) noexcept {
     fault_ = f;
