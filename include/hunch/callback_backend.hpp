@@ -63,14 +63,12 @@ class callback_backend {
         : engine_{std::move(other.engine_)},
           cache_{std::exchange(other.cache_, nullptr)},
           kept_{std::move(other.kept_)},
-          tokens_{std::move(other.tokens_)},
-          parents_{std::move(other.parents_)} {}
+          tokens_{std::move(other.tokens_)} {}
     sequence& operator=(sequence&& other) noexcept {
       std::swap(engine_, other.engine_);
       std::swap(cache_, other.cache_);
       std::swap(kept_, other.kept_);
       std::swap(tokens_, other.tokens_);
-      std::swap(parents_, other.parents_);
       return *this;
     }
     ~sequence() { close(); }
@@ -86,7 +84,6 @@ class callback_backend {
     void* cache_ = nullptr;  // none: not opened yet, or a call in it failed
     std::vector<token> kept_;
     std::vector<token> tokens_;  // pending nodes, also where the engine lost them
-    std::vector<node_id> parents_;
   };
 
   /// Throws hunch::error naming the callback that is missing.
@@ -127,7 +124,6 @@ class callback_backend {
       call.good = rows != nullptr;
     }
     s.tokens_.assign(tree.tokens.begin(), tree.tokens.end());
-    s.parents_.assign(tree.parents.begin(), tree.parents.end());
     if (rows != nullptr && whole) rows += tree.first * engine_->vocab;
     return {rows, tree.fresh(), broken_};
   }
@@ -139,7 +135,6 @@ class callback_backend {
     }
     for (const node_id n : path) s.kept_.push_back(s.tokens_[n]);
     s.tokens_.clear();
-    s.parents_.clear();
   }
   void rewind(sequence& s, std::size_t n) {
     const auto visit = alone_.enter();

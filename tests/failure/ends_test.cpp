@@ -95,6 +95,13 @@ TEST_CASE("A7: no verifier takes a token the target cannot say, at a uniform of 
   });
 }
 
+TEST_CASE("A7: where neither p nor q has mass nothing is accepted, at any draw", "[failure][A7]") {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    CHECK_FALSE(philox{seed}.accept({3, 1}, 0.0f, 0.0f));
+    CHECK_FALSE(philox{seed}.accept({3, 1}, 0.0f, 0.5f));
+  }
+}
+
 TEST_CASE("A9: p equal to q is accepted at every uniform, and no residual is needed", "[failure][A9]") {
   for_each_ratio_verifier([](auto verifier, laws law) {
     for (const double u : uniforms) {
@@ -345,4 +352,18 @@ TEST_CASE("C11: a step that is begun and never ended is forgotten", "[failure][C
       CHECK(copy(decoder.text()) == before);
       CHECK(write_by(decoder).text == expected);
     }
+}
+
+TEST_CASE("C11: nodes that were staged for a batch that never ran are not taken for run", "[failure][C11]") {
+  toy_backend target{vocab, hashed_law<float>(1, 5.0)};
+  auto decoder = speculate(target, with_length(prompt_lookup(1), fixed_length{3}), match(warm));
+  decoder.start(tokens{2, 7, 8, 9, 2}, {philox{5}, 30, {}, {}});
+  REQUIRE(decoder.begin_step(24));
+  REQUIRE(decoder.tree().size() == 4);
+  (void)decoder.work();
+  decoder.start(tokens{2, 7, 8, 9, 2, 7, 8, 9, 4}, {philox{5}, 4, {}, {}});  // spells the staged nodes
+  const tokens text = write_by(decoder).text;
+  auto fresh = speculate(target, no_draft{}, match(warm));
+  fresh.start(tokens{2, 7, 8, 9, 2, 7, 8, 9, 4}, {philox{5}, 4, {}, {}});
+  CHECK(text == write_by(fresh).text);
 }

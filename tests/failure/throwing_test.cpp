@@ -217,3 +217,28 @@ TEST_CASE("C11: an exception where a stop rule would have cut the text cuts noth
   CHECK(result.withdrawn == 2);
   CHECK(copy(decoder.text()) == tokens(before.begin(), before.begin() + 8));
 }
+
+TEST_CASE("C11: a machine does not count on the nodes of a step that threw", "[failure][C11]") {
+  for (const bool applies : {false, true}) {
+    auto f = std::make_shared<fuse>();
+    f->where = place::on_step;
+    f->at = 0;
+    toy_backend target{vocab, hashed_law<float>(1, 5.0)};
+    toy_host<float> host;
+    host.add(0, target);
+    step_machine machine{hosted_model{0, vocab, 4096}, with_length(prompt_lookup(1), fixed_length{3}), match(warm),
+                         burning_observer{f}};
+    machine.start(tokens{2, 7, 8, 9, 2}, {philox{5}, 30, {}, {}});
+    const auto wanted = machine.next();
+    REQUIRE(wanted);
+    REQUIRE(wanted->tree.size() == 4);
+    CHECK_THROWS_AS(machine.supply(host.run(*wanted)), std::runtime_error);
+    if (applies) host.apply(0, machine.result().cache);
+    const tokens spelled{2, 7, 8, 9, 2, 7, 8, 9, 4};  // what the nodes said
+    machine.start(spelled, {philox{5}, 4, {}, {}});
+    const tokens text = write_by(machine, host).text;
+    auto fresh = speculate(target, no_draft{}, match(warm));
+    fresh.start(spelled, {philox{5}, 4, {}, {}});
+    CHECK(text == write_by(fresh).text);
+  }
+}

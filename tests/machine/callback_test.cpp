@@ -1,4 +1,5 @@
 // A backend of callbacks: an engine that fails wherever it can, and keeps the text.
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -207,6 +208,32 @@ TEST_CASE("callback_backend: a target that is gone for good fails each step and 
   const outcome out = write(target, draft);
   CHECK(out.failed_steps == 120);
   CHECK(out.text == tokens{3, 1, 4, 1, 5, 3, 1, 4, 2});
+}
+
+TEST_CASE("callback_backend: a tree whose last pass failed goes on growing, its lost nodes run again", "[callback]") {
+  draft_tree tree{vocab};
+  tree.reset(5);
+  const auto rows_of_the_last = [&](failing what) {
+    toy_engine engine;
+    engine.what = what;
+    engine.at = 1;
+    callback_backend backend{engine.callbacks()};
+    auto sequence = backend.open();
+    backend.prefill(sequence, tokens{3, 1, 4, 1});
+    tree.reset(5);
+    CHECK(backend.forward(sequence, tree.view(0)).size() == 1);
+    tree.add(0, 9);
+    const auto second = backend.forward(sequence, tree.view(1));
+    CHECK(second.size() == (what == failing::nothing ? 1u : 0u));
+    CHECK(std::isnan(second[0][0]) == (what != failing::nothing));
+    tree.add(1, 2);
+    tree.add(1, 6);
+    const auto rows = backend.forward(sequence, tree.view(2));
+    REQUIRE(rows.size() == 2);
+    CHECK(backend.failures() == (what == failing::nothing ? 0u : 1u));
+    return tokens{argmax(rows[0]), argmax(rows[1])};
+  };
+  CHECK(rows_of_the_last(failing::forward) == rows_of_the_last(failing::nothing));
 }
 
 TEST_CASE("callback_backend: a missing callback is named", "[callback]") {
