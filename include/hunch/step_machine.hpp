@@ -110,12 +110,12 @@ class step_machine {
       return;
     }
     drafts_ = loop_.open(room, budget);
-    if (drafts_) detail::begin_draft(loop_.drafter(), loop_.context(), loop_.tree());
+    if (drafts_) detail::begin_draft(loop_.drafter(), loop_.context(), loop_.tree(), target_);
     phase_ = phase::draft;
   }
   void draft() {
     phase_ = phase::idle;
-    wanted_ = drafts_ ? detail::next_pass(loop_.drafter(), loop_.context(), loop_.tree()) : std::nullopt;
+    wanted_ = drafts_ ? detail::next_pass(loop_.drafter(), loop_.context(), loop_.tree(), target_) : std::nullopt;
     if (wanted_) {
       phase_ = phase::draft;
       return;
@@ -130,7 +130,7 @@ class step_machine {
     if (rows.size() < wanted_->tree.fresh() || rows[0].size() != tree().vocab())
       drafts_ = false;  // the tree so far is a tree like any other
     else
-      detail::supply_rows(loop_.drafter(), loop_.context(), tree(), basic_rows_ref<P>{rows});
+      detail::supply_rows(loop_.drafter(), loop_.context(), tree(), basic_rows_ref<P>{rows}, target_);
     phase_ = phase::draft;
   }
   void supply_target(const LogitRows auto& rows) {

@@ -44,6 +44,16 @@ concept PassDrafter = requires(D& d, const basic_context<R>& ctx, basic_draft_tr
   { d.supply(ctx, tree, rows) } -> std::same_as<void>;
 };
 
+/// The same for a drafter that drafts with the target itself: its passes are the target's, planned by `target`. They
+/// may leave nodes pending there; what they wrote without some layers is never kept.
+template <class D, class P = float, class R = philox>
+concept SelfPassDrafter = requires(D& d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows,
+                                   text_sequence<basic_hosted_model<P>>& target) {
+  { d.begin(ctx, tree, target) } -> std::same_as<void>;
+  { d.next(ctx, tree, target) } -> std::same_as<std::optional<pass>>;
+  { d.supply(ctx, tree, rows, target) } -> std::same_as<void>;
+};
+
 /// What is known right after a token was drawn. The root's signal is {0, 1, 0}.
 struct draft_signal {
   node_id node = 0;
@@ -112,6 +122,32 @@ template <class D, class P, class R>
 template <class D, class P, class R>
 void supply_rows(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
   if constexpr (!Drafter<D, P, R>) drafter.supply(ctx, tree, rows);
+}
+
+// The same with the target at hand.
+template <class D, class P, class R>
+void begin_draft(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree,
+                 text_sequence<basic_hosted_model<P>>& target) {
+  if constexpr (SelfPassDrafter<D, P, R>)
+    drafter.begin(ctx, tree, target);
+  else
+    begin_draft(drafter, ctx, tree);
+}
+template <class D, class P, class R>
+[[nodiscard]] std::optional<pass> next_pass(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree,
+                                            text_sequence<basic_hosted_model<P>>& target) {
+  if constexpr (SelfPassDrafter<D, P, R>)
+    return drafter.next(ctx, tree, target);
+  else
+    return next_pass(drafter, ctx, tree);
+}
+template <class D, class P, class R>
+void supply_rows(D& drafter, const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows,
+                 text_sequence<basic_hosted_model<P>>& target) {
+  if constexpr (SelfPassDrafter<D, P, R>)
+    drafter.supply(ctx, tree, rows, target);
+  else
+    supply_rows(drafter, ctx, tree, rows);
 }
 
 }  // namespace detail
