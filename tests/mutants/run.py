@@ -26,13 +26,9 @@ SECONDS = 120  # a test program that runs longer hangs
 
 
 def patched(mutant):
-    """The header with the bug in it; complains if the text to replace is not there exactly once."""
-    path = ROOT / "include" / "hunch" / mutant["file"]
-    text = path.read_text()
-    count = text.count(mutant["old"])
-    if count != 1:
-        sys.exit(f"mutant {mutant['name']}: found {count} times in {path.relative_to(ROOT)}, not once:\n{mutant['old']}")
-    return text.replace(mutant["old"], mutant["new"])
+    """The header with the bug in it; None if the text to replace is not there exactly once."""
+    text = (ROOT / "include" / "hunch" / mutant["file"]).read_text()
+    return text.replace(mutant["old"], mutant["new"]) if text.count(mutant["old"]) == 1 else None
 
 
 def missing_names():
@@ -116,8 +112,11 @@ def main():
     names = [m["name"] for m in MUTANTS]
     if len(set(names)) != len(names):
         sys.exit("two mutants have one name")
+    stale = [m for m in chosen if patched(m) is None]
+    if stale:
+        sys.exit("\n".join(f"mutant {m['name']}: not exactly once in include/hunch/{m['file']}:\n{m['old']}" for m in stale)
+                 + "\nThe code has changed: give the patch its new text (tests/mutants/mutants.py).")
     for m in chosen:
-        patched(m)
         for test in m["tests"]:
             if not (ROOT / "tests" / test).exists():
                 sys.exit(f"mutant {m['name']}: there is no tests/{test}")
