@@ -1,8 +1,10 @@
 #include "decoders.hpp"
 
 #include <stdexcept>
+#include <string>
 #include <utility>
 
+#include <hunch/drafters/swift.hpp>
 #include <hunch/verifiers/block.hpp>
 #include <hunch/verifiers/k_sequence.hpp>
 #include <hunch/verifiers/match.hpp>
@@ -11,10 +13,42 @@
 #include <hunch/verifiers/spec_hub.hpp>
 #include <hunch/verifiers/traversal.hpp>
 
-#include "drafters.hpp"
+#include "usage.hpp"
 
 namespace hunch::cli {
 namespace {
+
+/// Drafters of the target itself are known by their type: they read its sequence.
+template <class D, class W>
+any_decoder swift_judged_by(verify_rule rule, watched& target, D drafter, const W& warp) {
+  const auto decoder = [&](auto verifier) -> any_decoder {
+    return speculate(target, std::move(drafter), std::move(verifier), stats{});
+  };
+  if constexpr (D::sibling_laws == coupled) {
+    return decoder(match{warp});
+  } else {
+    if (rule == verify_rule::rejection) return decoder(rejection{warp});
+    if (rule == verify_rule::block) return decoder(block{warp});
+    if (rule == verify_rule::traversal) return decoder(traversal{warp});
+    if (rule == verify_rule::match) return decoder(match{warp});
+    throw usage_error("--verify " + std::string{name_of(rule)} + " judges independent draws; swift makes none");
+  }
+}
+
+any_decoder swift_decoder(watched& target, const spec& s, const sampling_options& o) {
+  const auto longest = static_cast<std::uint32_t>(s.at("len"));
+  const confidence_stop length{.threshold = static_cast<float>(s.real("stop")), .longest = longest};
+  swift_options options;
+  if (s.at("tree") == 1) options.siblings = o.greedy() ? caterpillar : caterpillar_sampled;
+  if (s.at("search") == 1) options.search = {};
+  const auto set = spread_skips(target.layer_count(), s.real("skip"));
+  return by_warper(o, [&](auto warp) {
+    if constexpr (!is_greedy<decltype(warp)>())
+      if (o.verify == verify_rule::match)
+        return swift_judged_by(o.verify, target, coupled_swift(warp, set, length, options), warp);
+    return swift_judged_by(o.verify, target, swift{warp, set, length, options}, warp);
+  });
+}
 
 template <class W>
 any_decoder judged_by(verify_rule rule, watched& target, any_drafter drafter, const W& warp) {
@@ -42,7 +76,9 @@ any_decoder judged_by(verify_rule rule, watched& target, any_drafter drafter, co
 
 }  // namespace
 
-any_decoder make_decoder(watched& target, any_drafter drafter, const sampling_options& sampling) {
+any_decoder make_decoder(watched& target, drafter_maker& drafters, const spec& s, const sampling_options& sampling) {
+  if (s.name() == "swift") return swift_decoder(target, s, sampling);
+  any_drafter drafter = drafters.make(s);
   return by_warper(sampling,
                    [&](const auto& warp) { return judged_by(sampling.verify, target, std::move(drafter), warp); });
 }

@@ -83,6 +83,8 @@ watched& drafter_maker::view_of(const spec& s) {
 any_drafter drafter_maker::make(const spec& s) {
   const auto name = s.name();
   if (name == "none") return no_draft{};
+  if (name == "swift")
+    throw usage_error("swift drafts with the target itself; it stands alone, not inside another spec");
   if (name == "first" || name == "staged" || name == "cascade") return make_joined(s);
   if (name == "rsd-c" || name == "rsd-s" || name == "best-first") return make_tree(s);
   if (s.kind->takes == file_use::model) return make_chain(s);

@@ -26,7 +26,7 @@ session::session(engine& models, const spec& s, const sampling_options& sampling
       sampling_{sampling},
       target_{std::make_unique<watched>(target_model_->backend)},
       drafters_{models, sampling},
-      decoder_{make_decoder(*target_, drafters_.make(s), sampling)},
+      decoder_{make_decoder(*target_, drafters_, s, sampling)},
       tokenizer_{target_model_->tokenizer} {}
 
 std::vector<token> session::end_of_text() const {

@@ -53,6 +53,12 @@ constexpr std::array best_first_keys{whole("nodes", "24", 2, longest_draft + 1, 
                                      whole("depth", "7", 1, longest_draft, "most levels"),
                                      whole("width", "10", 1, longest_draft, "most nodes run of a level")};
 
+constexpr std::array swift_keys{
+    real("skip", "0.45", 0, 1, "share of the sub-layers left out"), len("25", "most tokens drafted"),
+    real("stop", "0.8", 0, 1, "stop after a token less likely than this"),
+    word("tree", "chain", "chain|caterpillar", "caterpillar: siblings too, more of them where it is unsure"),
+    word("search", "off", "off|on", "on: look for the sub-layers to leave out while it runs")};
+
 constexpr std::array kinds{
     spec_kind{"none", file_use::none, 0, {}, "plain decoding"},
     spec_kind{"lookup", file_use::none, 0, lookup_keys, "copy what followed the last tokens before"},
@@ -72,6 +78,7 @@ constexpr std::array kinds{
     spec_kind{"rsd-c", file_use::model, 0, rsd_c_keys, "a tree of a given shape, siblings without replacement"},
     spec_kind{"rsd-s", file_use::model, 0, rsd_s_keys, "a tree by stochastic beam search"},
     spec_kind{"best-first", file_use::model, 0, best_first_keys, "the most likely nodes of the draft model's tree"},
+    spec_kind{"swift", file_use::none, 0, swift_keys, "the target itself, with some of its layers left out"},
     spec_kind{"first", file_use::none, 16, {}, "the first part that proposes anything"},
     spec_kind{"staged", file_use::none, 4, {}, "a model (first part), itself sped up by the parts after it"},
     spec_kind{"cascade", file_use::none, 2, {}, "a model sped up by the second part, which goes on behind it too"},

@@ -31,6 +31,9 @@ class watched {
   matrix_view forward(sequence& s, tree_view tree) { return rows_ = of_->forward(s, tree); }
   void commit(sequence& s, std::span<const node_id> path) { of_->commit(s, path); }
   void rewind(sequence& s, std::size_t n) { of_->rewind(s, n); }
+  [[nodiscard]] sequence fork(const sequence& s) { return of_->fork(s); }
+  [[nodiscard]] std::size_t layer_count() const noexcept { return of_->layer_count(); }
+  matrix_view forward(sequence& s, tree_view tree, layer_mask skipped) { return of_->forward(s, tree, skipped); }
 
   /// Raw logits of the last pass, one row per node; valid until the next pass.
   [[nodiscard]] matrix_view rows() const noexcept { return rows_; }
@@ -48,6 +51,6 @@ class watched {
   std::size_t prefilled_ = 0;
 };
 
-static_assert(Rewindable<watched>);
+static_assert(Rewindable<watched> && Forkable<watched> && LayerSkippable<watched>);
 
 }  // namespace hunch::cli

@@ -33,6 +33,7 @@
 #include <hunch/drafters/stochastic_beam.hpp>
 #include <hunch/drafters/suffix_automaton.hpp>
 #include <hunch/drafters/suffix_corpus.hpp>
+#include <hunch/drafters/swift.hpp>
 #include <hunch/drafters/token_recycling.hpp>
 #include <hunch/sampling/bias.hpp>
 #include <hunch/sampling/constrain.hpp>

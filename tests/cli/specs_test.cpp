@@ -33,6 +33,8 @@ std::vector<std::string> specs(const std::string& file, bool greedy) {
                                "anpd:n=3,len=5",
                                "sam:len=7",
                                "recycling:nodes=12",
+                               "swift:skip=0.1,len=3,stop=0.2",
+                               "swift:skip=0.3,len=3,stop=0.3,tree=caterpillar,search=on",
                                "model:" + file + ",len=3,adapt=on",
                                "confidence:" + file + ",threshold=0.5,len=4",
                                "entropy:" + file + ",nats=1.5,len=4",
