@@ -57,15 +57,15 @@ TEST_CASE("skip_set: places are the sub-layers between the first and the last la
   for (const std::size_t layers : {0u, 1u, 2u}) CHECK(skip_set{layers}.places() == 0);
 }
 
-TEST_CASE("spread_skips: one half are the layers of odd index, both parts", "[swift]") {
-  CHECK(mask_of(spread_skips(6, 0.5)) == masks{skip::none, skip::both, skip::none, skip::both, skip::none, skip::none});
+TEST_CASE("spread_skips: one half is every second layer from the third one on, both parts", "[swift]") {
+  CHECK(mask_of(spread_skips(6, 0.5)) == masks{skip::none, skip::none, skip::both, skip::none, skip::both, skip::none});
 }
 
 TEST_CASE("spread_skips: rounds down, keeps the MLP of one layer where the number is odd", "[swift]") {
   CHECK(spread_skips(30, 0.45).size() == 25);  // of 56
   CHECK(spread_skips(7, 0.3).size() == 3);     // of 10
   CHECK(mask_of(spread_skips(7, 0.3)) ==
-        masks{skip::none, skip::both, skip::none, skip::attention, skip::none, skip::none, skip::none});
+        masks{skip::none, skip::none, skip::both, skip::none, skip::attention, skip::none, skip::none});
   CHECK(spread_skips(30, 0).size() == 0);
   CHECK(spread_skips(30, 1).size() == 56);
   for (double ratio = 0; ratio <= 1; ratio += 0.01) {

@@ -57,6 +57,17 @@ TEST_CASE("swift: the same on a backend that does not fork, where a score goes b
   check_identical<unforkable>(temperature{0.8f} | top_k{6});
 }
 
+TEST_CASE("swift: a round that scores and drafts nothing leaves the target at its text", "[swift][match]") {
+  struct seldom {
+    int rounds = 0;
+    bool keep_drafting(const draft_signal& s) { return s.depth == 0 ? ++rounds % 3 == 0 : s.depth < 2; }
+  };
+  auto whole = whole_model();
+  unforkable<float> target{whole, harm};
+  CHECK(text_of(target, swift(greedy{}, spread_skips(6, 0.5), seldom{}, searching), greedy{}) ==
+        text_of(target, no_draft{}, greedy{}));
+}
+
 TEST_CASE("swift: a backend that forks and one that goes back find the same sets", "[swift]") {
   auto whole = whole_model();
   const auto found = [&](auto target) {

@@ -50,8 +50,9 @@ class skip_set {
   std::size_t count_ = 0;
 };
 
-/// Leaves out `ratio` of the sub-layers between the first and the last layer, rounded down: whole layers, spread
-/// evenly; where the number is odd, one layer keeps its MLP. At one half these are the layers of odd index.
+/// Leaves out `ratio` of the sub-layers between the first and the last layer, rounded down: whole layers, spread evenly
+/// from half a step in; where the number is odd, the last of them keeps its MLP. At one half these are every second
+/// layer from the third one on. (The paper's first set has the second layer too, which some models cannot miss.)
 [[nodiscard]] inline skip_set spread_skips(std::size_t layers, double ratio) {
   if (!(ratio >= 0 && ratio <= 1)) raise("hunch: the share of sub-layers to leave out must be in [0, 1]");
   skip_set out{layers};
@@ -60,7 +61,7 @@ class skip_set {
   const std::size_t inner = out.places() / 2;
   const std::size_t touched = (wanted + 1) / 2;
   for (std::size_t i = 0; i < touched; ++i) {
-    const std::size_t layer = i * inner / touched;
+    const std::size_t layer = (2 * i + 1) * inner / (2 * touched);
     out.flip(2 * layer);
     if (out.size() < wanted) out.flip(2 * layer + 1);
   }
