@@ -30,7 +30,7 @@ struct pass {
   std::uint32_t model = 0;       ///< hosted_model::id of the model to run
   std::optional<kv_plan> cache;  ///< before the pass; nothing: the pending tree goes on growing
   tree_view tree;
-  layer_mask skipped{};  ///< sub-layers to leave out; empty: none
+  layer_mask skipped{};  ///< sub-layers that the nodes leave out; what the plan appends runs in full
 };
 
 /// A model whose passes its host runs: stands where a Backend stands when a drafter or a step_machine is built.
