@@ -12,7 +12,10 @@
 #include <vector>
 
 #include <hunch/core/context.hpp>
+#include <hunch/core/row_scan.hpp>
 #include <hunch/core/verifier.hpp>
+#include <hunch/core/wide.hpp>
+#include <hunch/sampling/row.hpp>
 
 namespace hunch {
 
@@ -40,6 +43,16 @@ template <class W>
 namespace detail {
 template <class P>
 inline constexpr P minus_infinity = -std::numeric_limits<P>::infinity();
+
+/// What is below `cut` becomes -inf; a NaN stays.
+template <class P>
+void drop_below(std::span<P> row, P cut) noexcept {
+  wide([&]() __attribute__((always_inline)) {
+    P* const x = row.data();
+    const std::size_t n = row.size();
+    for (std::size_t i = 0; i < n; ++i) x[i] = x[i] < cut ? minus_infinity<P> : x[i];
+  });
+}
 }  // namespace detail
 
 /// Divides logits by T > 0. For T = 0 use `greedy`.
@@ -51,35 +64,73 @@ class temperature : public warper_base {
   template <class P>
   void operator()(std::span<P> row, const prefix_view&) const noexcept {
     if (t_ == 1.0f) return;
-    for (P& x : row) x /= static_cast<P>(t_);
+    detail::wide([&]() __attribute__((always_inline)) {
+      P* const x = row.data();
+      const std::size_t n = row.size();
+      const auto t = static_cast<P>(t_);
+      for (std::size_t i = 0; i < n; ++i) x[i] /= t;
+    });
   }
+  /// For verifiers that divide where they read, instead of in a copy.
+  [[nodiscard]] float value() const noexcept { return t_; }
 
  private:
   float t_;
 };
 
-/// Keeps the k largest logits, and those equal to the k-th. k = 0 keeps all. Cost: O(vocab) on average.
+/// Keeps the k largest logits, and those equal to the k-th. k = 0 keeps all. Cost: reads the row once and writes it,
+/// looks at k groups of 64 tokens and orders the few that are left; O(vocab) on average where k is large.
 class top_k : public warper_base {
  public:
   explicit top_k(std::size_t k) : k_{k} {}
   template <class P>
   void operator()(std::span<P> row, const prefix_view&) const {
     if (k_ == 0 || k_ >= row.size()) return;
-    thread_local std::vector<P> copy;
-    copy.assign(row.begin(), row.end());
-    const auto kth = copy.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-    std::nth_element(copy.begin(), kth, copy.end(), std::greater<>{});
-    const P cut = *kth;
-    for (P& x : row)
-      if (x < cut) x = detail::minus_infinity<P>;
+    thread_local std::vector<P> some;
+    if (16 * k_ <= row.size() / group)
+      by_groups(std::span<const P>{row}, some);
+    else
+      some.assign(row.begin(), row.end());
+    if (some.size() < k_) return;  // the others are -inf
+    const auto kth = some.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::nth_element(some.begin(), kth, some.end(), std::greater<>{});
+    detail::drop_below(row, *kth);
   }
 
  private:
+  static constexpr std::size_t group = row_block / row_lanes;  // entries of a block that share a lane
+
+  /// All entries from the k-th largest group maximum on: k groups have one each, so the k largest are among them.
+  template <class P>
+  void by_groups(std::span<const P> row, std::vector<P>& some) const {
+    thread_local std::vector<P> tops;  // [block][lane]
+    tops.resize((row.size() + row_block - 1) / row_block * row_lanes);
+    detail::wide([&]() __attribute__((always_inline)) {
+      for (std::size_t i = 0, g = 0; i < row.size(); i += row_block, g += row_lanes) {
+        P best[row_lanes];
+        (void)detail::lane_tops(row.data() + i, std::min(row_block, row.size() - i), best);
+        for (std::size_t l = 0; l < row_lanes; ++l) tops[g + l] = best[l];
+      }
+    });
+    some.assign(tops.begin(), tops.end());
+    const auto kth = some.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::nth_element(some.begin(), kth, some.end(), std::greater<>{});
+    const P cut = std::max(*kth, std::numeric_limits<P>::lowest());
+    some.clear();
+    for (std::size_t g = 0; g < tops.size(); ++g) {
+      if (!(tops[g] >= cut)) continue;
+      const std::size_t first = g / row_lanes * row_block;
+      for (std::size_t i = first + g % row_lanes; i < std::min(row.size(), first + row_block); i += row_lanes)
+        if (row[i] >= cut) some.push_back(row[i]);
+    }
+  }
+
   std::size_t k_;
 };
 
 /// Nucleus sampling (Holtzman et al., 2020): keeps the fewest most likely tokens whose probabilities reach p, the one
-/// that crosses p included; equals of the last one by lower index. p >= 1 keeps all. Cost: sorts what is not -inf.
+/// that crosses p included; equals of the last one by lower index. p >= 1 keeps all. A row that is not usable stays
+/// as it is. Cost: reads the row three times and writes it; orders no more than a few times what it keeps.
 class top_p : public warper_base {
  public:
   explicit top_p(float p) : p_{p} {
@@ -88,27 +139,75 @@ class top_p : public warper_base {
   template <class P>
   void operator()(std::span<P> row, const prefix_view&) const {
     if (p_ >= 1.0f) return;
-    thread_local std::vector<std::pair<P, std::size_t>> order;  // logit, index
-    order.clear();
-    P top = detail::minus_infinity<P>;
-    for (const P x : row) top = std::max(top, x);
-    double mass = 0;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (row[i] == detail::minus_infinity<P>) continue;
-      mass += std::exp(static_cast<double>(row[i] - top));
-      order.emplace_back(row[i], i);
-    }
-    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-      return a.first > b.first || (a.first == b.first && a.second < b.second);
-    });
-    double sum = 0;
-    std::size_t kept = 0;
-    while (kept < order.size() && sum < static_cast<double>(p_) * mass)
-      sum += std::exp(static_cast<double>(order[kept++].first - top));
-    for (std::size_t i = kept; i < order.size(); ++i) row[order[i].second] = detail::minus_infinity<P>;
+    const row_peak<P> peak = peak_of(std::span<const P>{row});
+    if (!peak.usable()) return;
+    const double mass = mass_below(std::span<const P>{row}, peak.top);
+    thread_local std::vector<entry<P>> order;
+    collect(std::span<const P>{row}, floor_of(peak.top, mass, row.size()), order);
+    const std::size_t kept = nucleus(order, peak.top, static_cast<double>(p_) * mass);
+    const P last = order[kept - 1].first;
+    detail::drop_below(row, last);
+    for (std::size_t i = kept; i < order.size(); ++i)
+      if (order[i].first == last) row[order[i].second] = detail::minus_infinity<P>;
   }
 
  private:
+  template <class P>
+  using entry = std::pair<P, std::size_t>;  // logit, index
+
+  /// The sum of e^(x - top).
+  template <class P>
+  static double mass_below(std::span<const P> row, P top) noexcept {
+    double sums[row_lanes] = {};
+    detail::wide([&]() __attribute__((always_inline)) {
+      P unused[row_block];
+      for (std::size_t i = 0; i < row.size(); i += row_block)
+        detail::exponentials<false>(row.data() + i, unused, std::min(row_block, row.size() - i), P{1}, top, sums);
+    });
+    double mass = 0;
+    for (const double s : sums) mass += s;
+    return mass;
+  }
+  /// Below the top; all tokens up to it together have at most half of what the nucleus may leave out.
+  template <class P>
+  [[nodiscard]] P floor_of(P top, double mass, std::size_t vocab) const noexcept {
+    const double least = (1 - static_cast<double>(p_)) * mass / (2 * static_cast<double>(vocab));
+    const P floor = std::max(top + static_cast<P>(std::log(least)), std::numeric_limits<P>::lowest());
+    return std::nextafter(floor, detail::minus_infinity<P>);
+  }
+  template <class P>
+  static void collect(std::span<const P> row, P floor, std::vector<entry<P>>& order) {
+    constexpr std::size_t run = 4 * row_lanes;
+    order.clear();
+    for (std::size_t i = 0; i < row.size(); i += run) {
+      const std::size_t count = std::min(run, row.size() - i);
+      bool any = false;
+      detail::wide([&]() __attribute__((always_inline)) { any = detail::any_above(row.data() + i, count, floor); });
+      for (std::size_t j = i; any && j < i + count; ++j)
+        if (row[j] > floor) order.emplace_back(row[j], j);
+    }
+  }
+  /// How many of the first in order reach the goal; they come to the front. Orders 64 entries, then four times as many.
+  template <class P>
+  static std::size_t nucleus(std::vector<entry<P>>& order, P top, double goal) {
+    const auto before = [](const entry<P>& a, const entry<P>& b) {
+      return a.first > b.first || (a.first == b.first && a.second < b.second);
+    };
+    double sum = 0;
+    std::size_t kept = 0;
+    for (std::size_t more = 64; kept < order.size(); more *= 4) {
+      const auto first = order.begin() + static_cast<std::ptrdiff_t>(kept);
+      const auto end = first + static_cast<std::ptrdiff_t>(std::min(more, order.size() - kept));
+      if (end != order.end()) std::nth_element(first, end, order.end(), before);
+      std::sort(first, end, before);
+      for (auto it = first; it != end; ++it, ++kept) {
+        if (!(sum < goal)) return kept;
+        sum += static_cast<double>(exp_of_negative(it->first - top));
+      }
+    }
+    return kept;
+  }
+
   float p_;
 };
 
@@ -121,11 +220,7 @@ class min_p : public warper_base {
   template <class P>
   void operator()(std::span<P> row, const prefix_view&) const noexcept {
     if (p_ == 0.0f) return;
-    P top = detail::minus_infinity<P>;
-    for (const P x : row) top = std::max(top, x);
-    const P cut = top + std::log(static_cast<P>(p_));
-    for (P& x : row)
-      if (x < cut) x = detail::minus_infinity<P>;
+    detail::drop_below(row, peak_of(std::span<const P>{row}).top + std::log(static_cast<P>(p_)));
   }
 
  private:

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <hunch/core/verifier.hpp>
+#include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
 #include <hunch/verifiers/walk.hpp>
 
@@ -68,27 +70,26 @@ class block {
   }
 
   template <class P, class R>
-  static bool kept(const basic_draft_tree<P>& tree, const basic_context<R>& ctx, const basic_verdict<P>& out) {
+  static bool kept(const basic_draft_tree<P>& tree, const basic_context<R>& ctx, basic_verdict<P>& out) {
     const node_id at = out.path.back();
     const std::size_t i = out.path.size() - 1;
     const P w = out.draft_law[i];
     if (!(w > P{0})) return false;
     if (tree.first_child(at) == no_node) return ctx.random.accept(ctx.site(at), w, P{1});
     const std::span<const P> p{out.laws.data() + i * tree.vocab(), tree.vocab()};
-    const double s = surplus(tree, at, p, static_cast<double>(w));
+    const double s = surplus(tree, at, p, static_cast<double>(w), out.residual);
     const double all = s + 1 - static_cast<double>(w);
     return ctx.random.accept(ctx.site(at), static_cast<P>(all > 0 ? s / all : 1), P{1});
   }
 
-  /// The sum of (w·p - q)+.
+  /// The sum of (w·p - q)+, which is left in `residual` where there is a q.
   template <class P>
-  static double surplus(const basic_draft_tree<P>& tree, node_id at, std::span<const P> p, double w) {
+  static double surplus(const basic_draft_tree<P>& tree, node_id at, std::span<const P> p, double w,
+                        std::vector<P>& residual) {
     const std::span<const P> q = tree.q(at);
     if (q.empty()) return w * (1 - static_cast<double>(p[static_cast<std::size_t>(tree[tree.first_child(at)])]));
-    double sum = 0;
-    for (std::size_t v = 0; v < p.size(); ++v)
-      sum += std::max(0.0, w * static_cast<double>(p[v]) - static_cast<double>(q[v]));
-    return sum;
+    residual.resize(p.size());
+    return subtract<P>(w, p, 1, q, residual);
   }
 
   template <class P, class Rows, class R>
@@ -102,10 +103,12 @@ class block {
       if (!detail::target_law(warp_, tree, rows, at, ctx, p)) return no_token;
       return ctx.random.categorical(ctx.site(at), purpose::bonus, std::span<const P>{p});
     }
-    out.residual.assign(p.begin(), p.end());
-    const std::span<const P> q = tree.q(at);
-    if (q.empty()) out.residual[static_cast<std::size_t>(tree[child])] = P{0};
-    for (std::size_t v = 0; v < q.size(); ++v) out.residual[v] = std::max(P{0}, out.draft_law[i] * p[v] - q[v]);
+    if (tree.q(at).empty()) {
+      out.residual.assign(p.begin(), p.end());
+      out.residual[static_cast<std::size_t>(tree[child])] = P{0};
+    } else if (at == 0) {
+      surplus<P>(tree, at, p, 1, out.residual);
+    }  // else the surplus that kept this node is still there
     const token drawn = ctx.random.categorical(ctx.site(at), purpose::residual, std::span<const P>{out.residual});
     if (drawn != no_token) return drawn;  // no mass by rounding only: q was the target's law
     return ctx.random.categorical(ctx.site(at), purpose::residual, std::span<const P>{p});

@@ -1,6 +1,7 @@
 // The match verifier: draw the target's own token, keep the draft where it is the same.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -17,7 +18,8 @@ namespace hunch {
 ///
 /// Exact for any tree, however it was made; needs no q rows. The text is the very text of plain decoding with the
 /// same seed, bit for bit, as long as the backend's rows do not depend on what shares the pass (law B4).
-/// Cost: one pass over the vocabulary per accepted token, plus one.
+/// Cost: a row per accepted token, plus one. Greedy reads each once; a temperature alone reads it twice and copies
+/// nothing; other warpers work on a copy.
 /// Source: Daliri, Musco, Suresh, "Coupling without Communication and Drafter-Invariant Speculative Decoding" (2024).
 template <class W>
 class match {
@@ -44,17 +46,25 @@ class match {
   token target_token(const basic_draft_tree<P>& tree, const Rows& rows, node_id at, const basic_context<R>& ctx,
                      basic_verdict<P>& out) const {
     const std::span<const P> raw = rows[at];
+    const std::uint64_t position = ctx.position(tree.depth(at) + 1);
     if constexpr (std::is_same_v<W, greedy>) {
       return argmax(raw);
+    } else if constexpr (std::is_same_v<W, temperature> && divides<R, P>) {
+      return ctx.random.at_position(position, raw, static_cast<P>(warp_.value()));
     } else {
       out.residual.assign(raw.begin(), raw.end());
       const std::span<P> row{out.residual};
       warp_(row, prefix_view{ctx.text, tree.view(), at});
-      const token largest = argmax(std::span<const P>{row});
-      if (is_greedy<W>() || largest == no_token) return largest;
-      return ctx.random.at_position(ctx.position(tree.depth(at) + 1), std::span<const P>{row});
+      if constexpr (is_greedy<W>()) return argmax(std::span<const P>{row});
+      return ctx.random.at_position(position, std::span<const P>{row});
     }
   }
+
+  /// Whether the source of noise divides logits itself, so that no copy of the row is needed.
+  template <class R, class P>
+  static constexpr bool divides = requires(const R& r, std::uint64_t position, std::span<const P> row, P t) {
+    r.at_position(position, row, t);
+  };
 
   W warp_;
 };

@@ -119,14 +119,14 @@ class traversal {
 
     /// Child c was rejected: the residual becomes (r·p - q)+ with q the law that c was drawn from, then q loses c.
     void take_away(node_id at, node_id c, remainder<P>& left) const noexcept {
-      if (!left.touched) std::copy(left.law.begin(), left.law.end(), left.residual.begin());
-      left.touched = true;
       const double s = left.q.empty() ? without(c, left) : minus_q(at, c, left);
+      left.touched = true;
       const double all = s + 1 - left.r;
       left.r = all > 0 ? s / all : 1;
     }
     /// A chosen child: its q is a point, so only its own mass goes. Returns the surplus.
     double without(node_id c, remainder<P>& left) const noexcept {
+      if (!left.touched) std::copy(left.law.begin(), left.law.end(), left.residual.begin());
       P& x = left.residual[static_cast<std::size_t>(tree[c])];
       const double rest = left.mass - static_cast<double>(x);
       if (!(rest > 0)) return 0;  // nothing else is possible: the child has all the weight there is
@@ -137,28 +137,20 @@ class traversal {
     }
     double minus_q(node_id at, node_id c, remainder<P>& left) const noexcept {
       const std::span<P> p = left.residual;
-      const double up = left.r / left.mass;
-      const double down = 1 / left.q_mass;
-      double s = 0;
-      double drawable = 0;
-      for (std::size_t v = 0; v < p.size(); ++v) {
-        const double y = up * static_cast<double>(p[v]) - down * static_cast<double>(left.q[v]);
-        p[v] = static_cast<P>(std::max(0.0, y));
-        s += static_cast<double>(p[v]);
-        drawable += static_cast<double>(left.q[v]);
-      }
+      const std::span<const P> from = left.touched ? std::span<const P>{p} : left.law;
+      const double s = subtract<P>(left.r / left.mass, from, 1 / left.q_mass, left.q, p);
       if (s > 0) {
         left.mass = s;
       } else {  // by rounding only, or with no weight left to give
         std::copy(left.law.begin(), left.law.end(), p.begin());
         left.mass = 1;
       }
-      left.q_mass = drawable - static_cast<double>(left.q[static_cast<std::size_t>(tree[c])]);
       if (tree.next_sibling(c) != no_node) {
         const std::span<P> q = detail::scratch_row(out.draft_law, out.path.size() - 1, tree.vocab());
         if (left.q.data() == tree.q(at).data()) std::copy(left.q.begin(), left.q.end(), q.begin());
         q[static_cast<std::size_t>(tree[c])] = P{0};
         left.q = q;
+        left.q_mass = sum_of<P>(q);
       }
       return s;
     }

@@ -20,10 +20,8 @@ enum class replacement { with, without };
 template <replacement Replacement, class P, class R>
 node_id judge_trials(const basic_draft_tree<P>& tree, node_id at, std::span<const P> law, double lenience,
                      const basic_context<R>& ctx, basic_verdict<P>& out) {
-  out.residual.assign(law.begin(), law.end());
-  out.draft_law.assign(tree.q(at).begin(), tree.q(at).end());
-  const std::span<P> r{out.residual};
-  const std::span<P> q{out.draft_law};
+  std::span<const P> r = law;
+  std::span<const P> q = tree.q(at);
   double r_mass = 1;
   double q_mass = 1;
   // invariant: r / r_mass is the law of the token given that the trials so far were rejected, and q / q_mass is what
@@ -34,27 +32,19 @@ node_id judge_trials(const basic_draft_tree<P>& tree, node_id at, std::span<cons
     const double qx = q_mass > 0 ? lenience * static_cast<double>(q[x]) / q_mass : 0;
     if (ctx.random.accept(ctx.site(c), static_cast<P>(rx), static_cast<P>(qx), lane)) return true;
     if (!(q_mass > 0)) return false;
-    double left = 0;
-    double drawable = 0;
-    for (std::size_t v = 0; v < r.size(); ++v) {
-      const double y = static_cast<double>(r[v]) / r_mass - lenience * static_cast<double>(q[v]) / q_mass;
-      r[v] = static_cast<P>(std::max(0.0, y));
-      left += static_cast<double>(r[v]);
-      drawable += static_cast<double>(q[v]);
-    }
-    if (left > 0) {
-      r_mass = left;
-    } else {
-      std::copy(law.begin(), law.end(), r.begin());  // rounding only: q was the target's law
-      r_mass = 1;
-    }
+    out.residual.resize(law.size());
+    const double left = subtract<P>(1 / r_mass, r, lenience / q_mass, q, out.residual);
+    r = left > 0 ? std::span<const P>{out.residual} : law;  // rounding only: q was the target's law
+    r_mass = left > 0 ? left : 1;
     if constexpr (Replacement == replacement::without) {
-      q_mass = drawable - static_cast<double>(q[x]);
-      q[x] = P{0};
+      if (q.data() == tree.q(at).data()) out.draft_law.assign(q.begin(), q.end());
+      out.draft_law[x] = P{0};
+      q = out.draft_law;
+      q_mass = sum_of<P>(q);
     }
     return false;
   });
-  if (hit == no_node) out.next = ctx.random.categorical(ctx.site(at), purpose::residual, std::span<const P>{r});
+  if (hit == no_node) out.next = ctx.random.categorical(ctx.site(at), purpose::residual, r);
   return hit;
 }
 

@@ -34,9 +34,13 @@ template <class W, class P, class Rows, class R>
 [[nodiscard]] bool target_law(const W& warp, const basic_draft_tree<P>& tree, const Rows& rows, node_id at,
                               const basic_context<R>& ctx, std::span<P> law) {
   const std::span<const P> raw = rows[at];
-  std::copy(raw.begin(), raw.end(), law.begin());
-  warp(law, prefix_view{ctx.text, tree.view(), at});
-  return softmax(law);
+  if constexpr (std::is_same_v<W, temperature>) {
+    return softmax(raw, static_cast<P>(warp.value()), law);  // divides on the way: two passes less
+  } else {
+    std::copy(raw.begin(), raw.end(), law.begin());
+    warp(law, prefix_view{ctx.text, tree.view(), at});
+    return softmax(law);
+  }
 }
 
 /// Adds what was decided about to out.tested: on each node of the path the accepted child and the siblings before it,
