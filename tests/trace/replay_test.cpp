@@ -197,3 +197,64 @@ TEST_CASE("replay: no text and different vocabularies are refused", "[replay]") 
   const auto texts = read(header + "3" + rest + "\n" + header + "4" + rest + "\n");
   CHECK_THROWS_WITH(replay_backend{texts}, "replay: texts of vocabularies of 3 and 4 tokens; replay them apart");
 }
+
+namespace {
+
+const std::string beginning =
+    R"({"format":"hunch-trace","version":1,"vocab":5,"top":1,"seed":0,"about":"","text":[4,2]})"
+    "\n";
+
+/// A step of one node.
+std::string step_of(std::size_t size, token root, const char* row, token next) {
+  return R"({"size":)" + std::to_string(size) + R"(,"tokens":[)" + std::to_string(root) + R"(],"parents":[-1],"p":[)" +
+         row + R"(],"q":[],"path":[0],"next":)" + std::to_string(next) +
+         R"(,"emitted":1,"truncated":0,"withdrawn":0})" + "\n";
+}
+/// The row after a text.
+std::vector<float> row_after(replay_backend& b, replay_backend::sequence& s, const tokens& text) {
+  b.rewind(s, 0);
+  b.prefill(s, std::span{text}.first(text.size() - 1));
+  draft_tree root{5};
+  root.reset(text.back());
+  const auto row = b.forward(s, root.view())[0];
+  std::vector<float> out{row.begin(), row.end()};
+  b.commit(s, {});
+  return out;
+}
+
+constexpr float none = -std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+TEST_CASE("replay: a context gives its row, another one a flat row, in any order and after rewinding", "[replay]") {
+  const auto texts = read(beginning + step_of(2, 2, "[[1,3],[0.5,-2]]", 1) + step_of(3, 1, "[[0],[7]]", 0));
+  replay_backend b{texts};
+  auto s = b.open();
+  for (int i = 0; i < 2; ++i) {
+    CHECK(row_after(b, s, {4, 2}) == std::vector<float>{none, 0.5f, none, -2, none});
+    CHECK(row_after(b, s, {4, 3}) == std::vector<float>(5, 0.0f));
+    CHECK(row_after(b, s, {4, 2, 1}) == std::vector<float>{7, none, none, none, none});
+    CHECK(row_after(b, s, {2}) == std::vector<float>(5, 0.0f));
+  }
+  CHECK(b.given() == 8);
+  CHECK(b.unknown() == 4);
+}
+
+TEST_CASE("replay: tokens that different texts kept of one row are together", "[replay]") {
+  const auto texts =
+      read(beginning + step_of(2, 2, "[[1,3],[0.5,-2]]", 1) + beginning + step_of(2, 2, "[[0,1,4],[-1,0.5,-3]]", 4));
+  replay_backend b{texts};
+  auto s = b.open();
+  CHECK(row_after(b, s, {4, 2}) == std::vector<float>{-1, 0.5f, none, -2, -3});
+}
+
+TEST_CASE("replay: what was truncated is no part of later contexts", "[replay]") {
+  const std::string cut = R"({"size":2,"tokens":[2,1],"parents":[-1,0],"p":[[[1],[2]],[[3],[7]]],"q":[],)"
+                          R"("path":[0,1],"next":3,"emitted":1,"truncated":1,"withdrawn":0})"
+                          "\n";
+  const auto texts = read(beginning + cut + step_of(3, 1, "[[0],[6]]", 0) + step_of(4, 0, "[[2],[9]]", 2));
+  replay_backend b{texts};
+  auto s = b.open();
+  CHECK(row_after(b, s, {4, 2, 1, 0}) == std::vector<float>{none, none, 9, none, none});
+  CHECK(b.unknown() == 0);
+}
