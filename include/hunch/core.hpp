@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hunch/any.hpp>
+#include <hunch/callback_backend.hpp>
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
@@ -44,6 +45,7 @@
 #include <hunch/step_machine.hpp>
 #include <hunch/text/begin_after.hpp>
 #include <hunch/text/stop_strings.hpp>
+#include <hunch/trace/recorder.hpp>
 #include <hunch/trace/stats.hpp>
 #include <hunch/verifiers/block.hpp>
 #include <hunch/verifiers/k_sequence.hpp>

@@ -111,8 +111,20 @@ TEST_CASE("mutant: an argmax draft with a soft q is 9/35 off on F1 and 3/10 on B
   CHECK(std::abs(seen_in_drafter<draft_bug::argmax_with_soft_q>(fixture_b()) - 3. / 10) < exact);
 }
 
-TEST_CASE("mutant: a q row that was never filled accepts everything, 1/10 off on F1", "[mutants]") {
-  CHECK(std::abs(seen_in_drafter<draft_bug::unfilled_q>(fixture_f1()) - 1. / 10) < exact);
+TEST_CASE("mutant: a q row of zeros at a drawn token fails the step instead of accepting everything", "[mutants]") {
+  auto m = fixture_f1();
+  std::size_t refused = 0, steps = 0;
+  (void)enumerate([&](const branching& random) {
+    auto decoder = speculate<branching>(
+        m.target, wrong_drafter<exact_backend, temperature, draft_bug::unfilled_q>{m.draft, plain}, rejection(plain));
+    decoder.start(start_text, basic_request<branching>{random});
+    decoder.step();
+    ++steps;
+    refused += decoder.fault() == fault::draft_law ? 1u : 0u;
+    return std::vector<token>{};
+  });
+  CHECK(steps > 0);
+  CHECK(refused == steps);
 }
 
 TEST_CASE("mutant: a wrong q is 9/40 off on B and 1/5 on F1", "[mutants]") {
