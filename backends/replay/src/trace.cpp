@@ -33,8 +33,7 @@ class line_reader {
     if (found == line_.end()) fail("\"" + std::string{key} + "\" is missing");
     return *found;
   }
-  [[nodiscard]] std::uint64_t count(const char* key,
-                                    std::uint64_t most = std::uint64_t{1} << 48) const {
+  [[nodiscard]] std::uint64_t count(const char* key, std::uint64_t most = std::uint64_t{1} << 48) const {
     return count(field(key), key, most);
   }
   [[nodiscard]] std::uint64_t count(const json& value, const char* key, std::uint64_t most) const {
