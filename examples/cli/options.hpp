@@ -31,7 +31,7 @@ struct sampling_options {
   std::uint64_t seed = 0;
   verify_rule verify = verify_rule::match;
   bool ignore_eos = false;
-  std::optional<any_warper> wishes;  // penalties, biases, a constraint: made for one prompt
+  std::optional<any_warper> wishes{};  // penalties, biases, a constraint: made for one prompt
 
   [[nodiscard]] bool greedy() const noexcept { return temperature <= 0; }
 };
