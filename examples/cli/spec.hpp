@@ -33,6 +33,8 @@ struct spec_key {
 struct spec_value {
   double number = 0;                 // of numbers; of words: their place among the allowed ones
   std::vector<std::uint32_t> shape;  // of shapes
+
+  friend bool operator==(const spec_value&, const spec_value&) = default;
 };
 
 enum class file_use { none, model, corpus };

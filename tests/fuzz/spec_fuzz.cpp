@@ -16,10 +16,15 @@ bool same(const cli::spec& a, const cli::spec& b) {
 
 void check_ranges(const cli::spec& s) {
   fuzz::check(s.values.size() == s.kind->keys.size(), "every key has a value");
-  for (std::size_t i = 0; i < s.values.size(); ++i)
-    fuzz::check(s.values[i] >= s.kind->keys[i].low && s.values[i] <= s.kind->keys[i].high, "values are in range");
-  fuzz::check(s.file.empty() != s.kind->takes_file, "a file where one is needed");
-  fuzz::check(s.parts.empty() != s.kind->takes_parts, "parts where they are needed");
+  for (std::size_t i = 0; i < s.values.size(); ++i) {
+    const cli::spec_key& key = s.kind->keys[i];
+    const double x = s.values[i].number;
+    const bool number = key.form == cli::value_form::whole || key.form == cli::value_form::real;
+    fuzz::check(!number || (x >= key.low && x <= key.high), "numbers are in range");
+    fuzz::check((key.form == cli::value_form::shape) != s.values[i].shape.empty(), "shapes have levels");
+  }
+  fuzz::check(s.file.empty() == (s.kind->takes == cli::file_use::none), "a file where one is needed");
+  fuzz::check(s.parts.empty() == (s.kind->most_parts == 0), "parts where they are needed");
   for (const auto& part : s.parts) check_ranges(part);
 }
 

@@ -40,7 +40,7 @@ ranges complement(const ranges& normal_set) {
     from = x.last + 1;
   }
   if (from <= last_code) out.push_back({from, last_code});
-  return normal(std::move(out));
+  return normal(out);
 }
 
 expression of_set(ranges set) { return {expression::kind::set, std::move(set), {}, 1, 1}; }
@@ -184,7 +184,7 @@ class parser {
       set.push_back({from[0].first, to[0].first});
     }
     ++at_;
-    set = normal(std::move(set));
+    set = normal(set);
     if (negated) set = complement(set);
     if (set.empty()) fail("a class [...] without any character before here");
     return set;
