@@ -23,7 +23,8 @@ TEST_CASE("hunch: the help of each command shows the defaults", "[cli]") {
       CHECK(help.out.find(part) != std::string::npos);
     }
   };
-  has("generate", {"--temp,--temperature X=0", "--seed N=0", "--verify match|rejection=match", "--threads N=0",
+  has("generate", {"--temp,--temperature X=0", "--seed N=0",
+                   "--verify match|rejection|block|traversal|multi-round|k-seq|spechub=match", "--threads N=0",
                    "--top-k N=0", "--top-p X=1", "--min-p X=0", "--spec SPEC=none", "N=256", "--output text|json=text",
                    "lookup:n=3,len=8", "model:FILE,len=4"});
   has("bench", {"N=128", "--output table|json=table", "--limit N=0"});
@@ -43,7 +44,7 @@ TEST_CASE("hunch: a command line that makes no sense is refused with exit code 2
   check_refused(run_program({"generate", "-m", "x", "--verify", "hope"}), 2, "--verify");
   check_refused(run_program({"generate", "-m", "x", "--output", "yaml"}), 2, "--output");
   check_refused(run_program({"generate", "-m", "x", "-p", "a", "-f", "b"}), 2, "excludes");
-  check_refused(run_program({"generate", "-m", "x", "--spec", "hope"}), 2, "known: none, lookup, model, first");
+  check_refused(run_program({"generate", "-m", "x", "--spec", "hope"}), 2, "known: none, lookup, ");
   check_refused(run_program({"generate", "-m", "x", "--spec", "lookup:n=0"}), 2, "allowed: 1 to 64");
   check_refused(run_program({"generate", "-m", "x", "--spec", "lookup", "-md", "d"}), 2, "not both");
   check_refused(run_program({"generate", "-m", "x", "--repeat", "2"}), 2, "--compare");
