@@ -69,10 +69,6 @@ any_drafter independent_tree(const spec& s, const sampling_options& o, watched& 
   });
 }
 
-bool judges_independent_draws(verify_rule rule) {
-  return rule == verify_rule::multi_round || rule == verify_rule::k_sequence || rule == verify_rule::spec_hub;
-}
-
 }  // namespace
 
 watched& drafter_maker::view_of(const spec& s) {

@@ -15,6 +15,10 @@ constexpr const char* rule_names[] = {"match", "rejection", "block", "traversal"
 
 const char* name_of(verify_rule rule) noexcept { return rule_names[static_cast<std::size_t>(rule)]; }
 
+bool judges_independent_draws(verify_rule rule) noexcept {
+  return rule == verify_rule::multi_round || rule == verify_rule::k_sequence || rule == verify_rule::spec_hub;
+}
+
 void add_model_options(CLI::App& command, model_options& o) {
   const char* group = "Model";
   command.add_option("-m,--model", o.path, "GGUF file of the target model")

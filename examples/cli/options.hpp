@@ -37,6 +37,8 @@ struct sampling_options {
 };
 
 [[nodiscard]] const char* name_of(verify_rule rule) noexcept;
+/// Rules that are there for comparison: multi-round, k-seq, spechub.
+[[nodiscard]] bool judges_independent_draws(verify_rule rule) noexcept;
 
 /// Numbers from low to high. The help says what they mean, so the range is told in errors only.
 template <class T>

@@ -4,7 +4,7 @@
 //   item  := FILE (first item of names that need one; in "…" where it holds , | ) or a quote)  |  key '=' value
 //   value := a whole number, a number, a word, or a shape: children by level, 3x2x1
 //
-// A later drafter is one more row of known_kinds() and one more case in make_drafter (drafters.cpp).
+// A later drafter is one more row of known_kinds() (kinds.cpp) and one more case in drafter_maker::make (drafters.cpp).
 #pragma once
 
 #include <cstddef>

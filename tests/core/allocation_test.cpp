@@ -1,36 +1,9 @@
 // Heap allocations of a step, once warm. The toy backend is replaced by one that allocates nothing itself.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include <hunch/core.hpp>
 
 #include "support/catch.hpp"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-
-// Not inlined: GCC takes a free() that it sees behind a delete for a mismatch.
-[[gnu::noinline]] void* take(std::size_t n) {
-  ++allocations;
-  return std::malloc(n == 0 ? 1 : n);
-}
-[[gnu::noinline]] void give(void* p) { std::free(p); }
-}  // namespace
-
-void* operator new(std::size_t n) {
-  if (void* p = take(n)) return p;
-  throw std::bad_alloc{};
-}
-void* operator new[](std::size_t n) { return ::operator new(n); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return take(n); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return take(n); }
-void operator delete(void* p) noexcept { give(p); }
-void operator delete(void* p, std::size_t) noexcept { give(p); }
-void operator delete[](void* p) noexcept { give(p); }
-void operator delete[](void* p, std::size_t) noexcept { give(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { give(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { give(p); }
+#include "support/counted_new.hpp"
 
 using namespace hunch;
 
@@ -84,9 +57,9 @@ std::size_t allocations_when_warm(Decoder decoder) {
   text.resize(40);
   decoder.start(text, request{philox{3}});
   for (int i = 0; i < 200; ++i) decoder.step();
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocation_count();
   for (int i = 0; i < 200; ++i) decoder.step();
-  const std::size_t during = allocations - before;
+  const std::size_t during = test::allocation_count() - before;
   CHECK(decoder.status() == status::running);
   return during;
 }
@@ -109,9 +82,9 @@ TEST_CASE("allocations: none per step once warm, for chains, lookup, match and r
 }
 
 TEST_CASE("allocations: the counter counts", "[allocation]") {
-  const std::size_t before = allocations;
+  const std::size_t before = test::allocation_count();
   const auto* p = new std::vector<int>(100);
-  const std::size_t after = allocations;
+  const std::size_t after = test::allocation_count();
   delete p;
   CHECK(after == before + 2);
 }

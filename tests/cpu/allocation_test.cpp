@@ -1,7 +1,7 @@
 // Passes of a warm backend allocate nothing.
 #include <vector>
 
-#include "counted_new.hpp"
+#include "support/counted_new.hpp"
 #include "passes.hpp"
 #include "support/catch.hpp"
 #include "tiny_model.hpp"

@@ -1,5 +1,5 @@
 // Heap allocations of a round, once warm: none.
-#include "cpu/counted_new.hpp"
+#include "support/counted_new.hpp"
 #include "lookup/references.hpp"
 #include "support/catch.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <hunch/core.hpp>
 
-#include "cpu/counted_new.hpp"
+#include "support/counted_new.hpp"
 #include "support/catch.hpp"
 
 using namespace hunch;

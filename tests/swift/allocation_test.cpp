@@ -4,7 +4,7 @@
 #include <hunch/core.hpp>
 #include <hunch/drafters/swift.hpp>
 
-#include "cpu/counted_new.hpp"
+#include "support/counted_new.hpp"
 #include "support/catch.hpp"
 
 using namespace hunch;

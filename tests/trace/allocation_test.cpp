@@ -3,7 +3,7 @@
 #include <hunch/testing/toy_backend.hpp>
 #include <hunch/trace/recorder.hpp>
 
-#include "cpu/counted_new.hpp"
+#include "support/counted_new.hpp"
 #include "support/catch.hpp"
 
 using namespace hunch;

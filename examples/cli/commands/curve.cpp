@@ -1,6 +1,5 @@
 // `hunch curve`: what one pass costs, by its rows and by the tokens before it.
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
 
@@ -9,6 +8,7 @@
 
 #include "../commands.hpp"
 #include "../engine.hpp"
+#include "../passes.hpp"
 #include "../report.hpp"
 #include "../usage.hpp"
 
@@ -31,39 +31,17 @@ struct point {
   [[nodiscard]] double least() const { return *std::min_element(seconds.begin(), seconds.end()); }
 };
 
-/// Tokens that look like text to the kernels: their time does not depend on which they are.
-token some_token(std::size_t i, std::size_t vocab) { return static_cast<token>((i * 7919 + 1000) % vocab); }
-
-double time_pass(cpu::backend& backend, cpu::sequence& s, const draft_tree& tree) {
-  const auto begin = std::chrono::steady_clock::now();
-  (void)backend.forward(s, tree.view());
-  const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  backend.commit(s, {});
-  return took;
-}
-
-draft_tree chain_of(std::size_t rows, std::size_t vocab) {
-  draft_tree tree{vocab};
-  tree.reset(some_token(0, vocab));
-  for (node_id tip = 0; tree.size() < rows;) tip = tree.add(tip, some_token(tree.size(), vocab));
-  return tree;
-}
-
 std::vector<point> measure_depth(cpu::backend& backend, const curve_options& o, std::size_t depth) {
-  const std::size_t vocab = backend.vocab_size();
-  std::vector<token> text;
-  for (std::size_t i = 0; i < depth; ++i) text.push_back(some_token(i, vocab));
-  auto s = backend.open();
-  backend.prefill(s, text);
+  timed_passes passes{backend, depth};
   std::vector<point> points;
   std::vector<draft_tree> trees;
   for (const long rows : o.rows) {
     points.push_back({depth, static_cast<std::size_t>(rows), {}});
-    trees.push_back(chain_of(points.back().rows, vocab));
-    (void)time_pass(backend, s, trees.back());  // warm
+    trees.push_back(passes.chain(points.back().rows));
+    (void)passes.seconds(trees.back());  // warm
   }
   for (long r = 0; r < o.repetitions; ++r)  // taking turns, so that a slow moment meets all
-    for (std::size_t i = 0; i < points.size(); ++i) points[i].seconds.push_back(time_pass(backend, s, trees[i]));
+    for (std::size_t i = 0; i < points.size(); ++i) points[i].seconds.push_back(passes.seconds(trees[i]));
   return points;
 }
 

@@ -108,19 +108,17 @@ class text_sequence {
     if ((first == 0 && !sync(text)) || room() < tree.size() - first) return std::nullopt;
     return pass{0, std::nullopt, tree.view(first), skipped};
   }
+  /// A pass that throws leaves pending what was pending before.
   [[nodiscard]] auto run(const pass& wanted) {
     auto rows = forward_pass(wanted);
     mirror_.run(wanted.tree);
     return rows;
   }
 
-  /// Runs the nodes [first, size) of `tree`; `extra` goes to the backend (a layer mask). See Backend::forward.
-  /// A pass that throws leaves pending what was pending before.
-  template <class P, class... Extra>
-  [[nodiscard]] auto forward(const basic_draft_tree<P>& tree, std::size_t first = 0, Extra... extra) {
-    auto rows = backend_->forward(sequence_, tree.view(first), extra...);
-    mirror_.run(tree.view());
-    return rows;
+  /// Runs the nodes [first, size) of `tree`, without the sub-layers of `skipped`. See Backend::forward.
+  template <class P>
+  [[nodiscard]] auto forward(const basic_draft_tree<P>& tree, std::size_t first = 0, layer_mask skipped = {}) {
+    return run(pass{0, std::nullopt, tree.view(first), skipped});
   }
 
   /// Notes the tree as pending and returns what to hand to a batched pass.
