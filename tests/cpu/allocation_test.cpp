@@ -1,9 +1,9 @@
 // Passes of a warm backend allocate nothing.
 #include <vector>
 
-#include "support/counted_new.hpp"
 #include "passes.hpp"
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 #include "tiny_model.hpp"
 
 using namespace hunch;

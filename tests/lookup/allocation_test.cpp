@@ -1,7 +1,7 @@
 // Heap allocations of a round, once warm: none.
-#include "support/counted_new.hpp"
 #include "lookup/references.hpp"
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 
 using namespace hunch;
 using namespace hunch::test;

@@ -4,8 +4,8 @@
 #include <hunch/core.hpp>
 #include <hunch/drafters/swift.hpp>
 
-#include "support/counted_new.hpp"
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 
 using namespace hunch;
 using hunch::test::allocation_count;

@@ -3,8 +3,8 @@
 #include <hunch/testing/toy_backend.hpp>
 #include <hunch/trace/recorder.hpp>
 
-#include "support/counted_new.hpp"
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 
 using namespace hunch;
 

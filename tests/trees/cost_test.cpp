@@ -4,8 +4,8 @@
 #include <hunch/core.hpp>
 #include <hunch/testing/toy_backend.hpp>
 
-#include "support/counted_new.hpp"
 #include "support/catch.hpp"
+#include "support/counted_new.hpp"
 
 using namespace hunch;
 using namespace hunch::testing;
