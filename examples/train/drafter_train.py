@@ -1,0 +1,169 @@
+"""Trains a small llama-shaped drafter with the vocabulary of a GGUF model, on records that the model wrote.
+
+  drafter_train.py TARGET.gguf RECORDS OUT.pt --tokens N [--width 192 --layers 3] ...
+
+Goes on where it stopped; records that were added meanwhile are used too. The embedding, which is the head as well,
+begins as the target's own embedding, projected on the directions that its most frequent tokens need most.
+
+The loss is the divergence from the target's law, of which the records hold the k likeliest tokens and the mass of the
+rest. A step's head is not the whole vocabulary but the tokens that the step is about and a sample of the others, whose
+share of the sum is weighted up accordingly.
+"""
+
+import argparse
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import llama
+import loop
+from records import Records
+from vocabulary import Vocabulary
+
+HELD_EVERY = 50  # documents
+OTHERS = 4096  # tokens of the sampled head that the step is not about
+
+
+class Positions:
+    """All documents end to end: tokens, laws, and which positions the assistant speaks after."""
+
+    def __init__(self, path, vocabulary, held):
+        records = Records(path)
+        chosen = [i for i in range(len(records)) if (i % HELD_EVERY == HELD_EVERY - 1) == held]
+        self.tokens = np.concatenate([records.tokens(i) for i in chosen])
+        self.laws = [records.laws(i) for i in chosen]
+        self.ends = np.cumsum([len(records.tokens(i)) for i in chosen])
+        self.k = records.k
+        self.spoken = answers(self.tokens, vocabulary)
+
+    def window(self, at, n):
+        """Tokens [n], ids [n, k], log-probabilities [n, k] and answers [n] from position `at` on."""
+        ids, logp = np.empty((n, self.k), np.int64), np.empty((n, self.k), np.float32)
+        d, filled = int(np.searchsorted(self.ends, at, "right")), 0
+        while filled < n:
+            begin = self.ends[d] - len(self.laws[d][0])
+            first = at + filled - begin
+            take = min(n - filled, self.ends[d] - at - filled)
+            ids[filled : filled + take] = self.laws[d][0][first : first + take]
+            logp[filled : filled + take] = self.laws[d][1][first : first + take]
+            filled, d = filled + take, d + 1
+        return self.tokens[at : at + n].astype(np.int64), ids, logp, self.spoken[at : at + n]
+
+    def batch(self, random, rows, n):
+        parts = [self.window(int(random.integers(0, len(self.tokens) - n + 1)), n) for _ in range(rows)]
+        return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
+
+
+def answers(tokens, vocabulary):
+    """True where the next token is the assistant's: from the end of its header to the end of its turn. All true for
+    vocabularies without ChatML's marks."""
+    if "<|im_start|>" not in vocabulary.tokens:
+        return np.ones(len(tokens), bool)
+    out = np.zeros(len(tokens), bool)
+    marks = np.flatnonzero(tokens == vocabulary.find("<|im_start|>"))
+    for begin, after in zip(marks, [*marks[1:], len(tokens)]):
+        header = begin + 1
+        while header < after and not vocabulary.pieces[tokens[header]].endswith(b"\n"):
+            header += 1
+        if vocabulary.decode(tokens[begin + 1 : header + 1]) != "assistant\n":
+            continue
+        ends = np.flatnonzero(tokens[header:after] == vocabulary.find("<|im_end|>"))
+        out[header : header + ends[0] if len(ends) else after] = True
+    return out
+
+
+def projected_embedding(path, width, tokens):
+    """The target's embedding [vocab, width]: weighted by frequency, the best of that rank."""
+    table = next(t for t in gguf.GGUFReader(path).tensors if t.name == "token_embd.weight")
+    full = torch.from_numpy(gguf.quants.dequantize(table.data, table.tensor_type))
+    often = torch.from_numpy(np.bincount(tokens, minlength=len(full)).astype(np.float32) + 1).sqrt()
+    values, directions = torch.linalg.eigh((full * often[:, None]).T @ full)
+    small = full @ directions[:, -width:]
+    kept = values[-width:].sum() / values.sum()
+    print(f"embedding: {full.shape[1]} -> {width} values keep {kept:.3f} of the weighted square")
+    return small / small.std() * 0.05
+
+
+def sampled_head(tokens, ids, vocab, random):
+    """Tokens of the step's head, their weights in the sum, and where each of `ids` is among them."""
+    about = np.unique(np.concatenate([ids.numpy().ravel(), tokens.numpy().ravel()]))
+    rest = np.setdiff1d(np.arange(vocab), about, assume_unique=True)
+    some = random.choice(rest, min(OTHERS, len(rest)), replace=False)
+    place = np.zeros(vocab, np.int64)
+    place[about] = np.arange(len(about))
+    up = np.log(len(rest) / len(some)) if len(some) else 0.0
+    bias = np.concatenate([np.zeros(len(about)), np.full(len(some), up)]).astype(np.float32)
+    return torch.from_numpy(np.concatenate([about, some])), torch.from_numpy(bias), torch.from_numpy(place[ids.numpy()])
+
+
+def divergence(logits, place, logp):
+    """KL(target || drafter) with all that is not among the k likeliest taken as one. Per position, in nats."""
+    drafted = logits.gather(1, place) - logits.logsumexp(1, keepdim=True)
+    known = (logp.exp() * (logp - drafted)).sum(1)
+    rest = (1 - logp.exp().sum(1)).clamp(min=1e-6)
+    drafted_rest = (1 - drafted.exp().sum(1)).clamp(min=1e-6)
+    return known + rest * (rest.log() - drafted_rest.log())
+
+
+def loss_of(model, data, random, o):
+    tokens, ids, logp, spoken = data.batch(random, o.rows, o.window)
+    head, bias, place = sampled_head(tokens, ids, model.shape.vocab, random)
+    logits = F.linear(model.hidden(tokens).flatten(0, 1), model.token_embd.weight[head], bias)
+    apart = divergence(logits, place.flatten(0, 1), logp.flatten(0, 1))
+    weight = torch.where(spoken.flatten(), 1.0, o.unspoken)
+    return (apart * weight).sum() / weight.sum()
+
+
+@torch.no_grad()
+def held_out(model, data, o):
+    """Over answers of held-out documents: how often the drafter's first choice is the target's, the probability that a
+    drafted token is accepted when sampling (of the known k, so a lower bound), and the divergence."""
+    random, same, overlap, apart = np.random.default_rng(0), [], [], []
+    for _ in range(o.held_windows):
+        tokens, ids, logp, spoken = data.batch(random, 1, o.window)
+        logits = F.linear(model.hidden(tokens)[spoken], model.token_embd.weight)
+        if not len(logits):
+            continue
+        drafted = logits.log_softmax(1).gather(1, ids[spoken])
+        same.append(logits.argmax(1) == ids[spoken][:, 0])
+        overlap.append(torch.minimum(drafted.exp(), logp[spoken].exp()).sum(1))
+        apart.append(divergence(logits, ids[spoken], logp[spoken]))
+    mean = [torch.cat(x).float().mean().item() for x in (same, overlap, apart)]
+    return "greedy agreement {:.3f}, acceptance at T=1 {:.3f}, divergence {:.3f} nats".format(*mean)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("target", type=Path)
+    p.add_argument("records", type=Path)
+    p.add_argument("out", type=Path)
+    p.add_argument("--width", type=int, default=192)
+    p.add_argument("--layers", type=int, default=3)
+    p.add_argument("--unspoken", type=float, default=0.2, help="weight of positions that are not the assistant's")
+    p.add_argument("--held-windows", type=int, default=40)
+    loop.add_options(p, rows=8, window=512, rate=2e-3)
+    o = p.parse_args()
+    vocabulary = Vocabulary(o.target)
+    data, held = (Positions(o.records, vocabulary, held) for held in (False, True))
+    print(f"{len(data.tokens)} tokens to learn from, {data.spoken.mean():.2f} of them answers; {len(held.tokens)} held out")
+    shape = llama.Shape(
+        len(vocabulary), o.width, o.layers, heads=o.width // 32, kv_heads=2, head_dim=32, ff=o.width * 8 // 3 // 32 * 32
+    )
+
+    def fresh_model():
+        model = llama.Llama(shape)
+        model.token_embd.weight.data = projected_embedding(o.target, o.width, data.tokens)
+        return model
+
+    def loss(model, random):
+        value = loss_of(model, data, random, o)
+        return value, f"divergence {value.item():.3f}"
+
+    loop.run(o, o.out, fresh_model, loss, lambda m: held_out(m, held, o), shape.work(o.window, 4 * OTHERS))
+
+
+if __name__ == "__main__":
+    main()
