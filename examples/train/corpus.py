@@ -73,7 +73,7 @@ def answers(model, path):
     out = []
     for i in range(len(records)):
         text = vocabulary.decode(records.tokens(i).tolist())
-        for turn in text.split("<|im_start|>assistant\n")[1:]:
+        for turn in text.split("<|im_start|>assistant\n")[1:] or [text]:
             out.append(turn.split("<|im_end|>")[0].strip())
     return [a for a in out if len(a) > 100]
 

@@ -148,7 +148,9 @@ def main():
     o = p.parse_args()
     vocabulary = Vocabulary(o.target)
     data, held = (Positions(o.records, vocabulary, held) for held in (False, True))
-    print(f"{len(data.tokens)} tokens to learn from, {data.spoken.mean():.2f} of them answers; {len(held.tokens)} held out")
+    print(f"{len(data.tokens)} tokens, {data.spoken.mean():.2f} of them answers; {len(held.tokens)} held out")
+    if min(len(data.tokens), len(held.tokens)) < o.window:
+        raise SystemExit(f"drafter_train: '{o.records}' holds too little; let train_generate write more")
     shape = llama.Shape(
         len(vocabulary), o.width, o.layers, heads=o.width // 32, kv_heads=2, head_dim=32, ff=o.width * 8 // 3 // 32 * 32
     )

@@ -40,6 +40,8 @@ def learn(texts):
         show_progress=False,
     )
     t.train_from_iterator((sample(p) for p in texts), trainer)
+    if t.get_vocab_size() != SIZE:
+        sys.exit(f"pocket_vocabulary: the texts make only {t.get_vocab_size()} of {SIZE} tokens; give more text")
     return t
 
 
