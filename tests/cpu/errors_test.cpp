@@ -100,7 +100,7 @@ TEST_CASE("cpu: a number of layers that the file does not hold is refused before
 TEST_CASE("cpu: memory is reported for weights and for a token", "[cpu]") {
   tiny_model m{shape_of("llama", tensor_type::f32)};
   auto b = load(m);
-  CHECK(b.memory().kv_token_bytes == 3 * 2 * 32 * 4);  // layers, key and value, kv_dim, float
+  CHECK(b.memory().kv_token_bytes == 3 * 2 * 32 * 2);  // layers, key and value, kv_dim, half
   // Matrices [outputs, inputs] in floats; the head's 50 outputs fill 4 strips of 16.
   const std::size_t layer = 64 * 64 + 32 * 64 + 32 * 64 + 64 * 64 + 3 * 96 * 64;
   CHECK(b.memory().weight_bytes == 4 * (64 * 64 + 3 * layer));

@@ -14,6 +14,13 @@ namespace {
 
 using doubles = std::vector<double>;
 
+// The nearest half-precision number.
+double to_half(double x) {
+  if (x == 0) return 0;
+  const int exponent = std::max(std::ilogb(x), -14);
+  return std::ldexp(std::nearbyint(std::ldexp(x, 10 - exponent)), exponent - 10);
+}
+
 class plain_transformer {
  public:
   explicit plain_transformer(tiny_model& m) : m_{m}, s_{m.shape()} {}
@@ -79,6 +86,8 @@ class plain_transformer {
     add_bias(p + "attn_v.bias", v);
     prepare_heads(p + "attn_q_norm.weight", q, position, base);
     prepare_heads(p + "attn_k_norm.weight", k, position, base);
+    for (auto& x : k) x = to_half(x);  // the cache holds halves
+    for (auto& x : v) x = to_half(x);
     keys_[l].push_back(k);
     values_[l].push_back(v);
     const std::size_t first = sliding && position + 1 > s_.window ? position + 1 - s_.window : 0;

@@ -1,5 +1,6 @@
 // Kernels on rows: the bits of the scalar ones, and the numbers that they stand for.
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -51,41 +52,72 @@ void check_bits(std::size_t n, const std::function<void(const cpu::kernel_table&
   }
 }
 
+// Rows of one sequence: row r sees `run` slots and then every `step`-th one of those that follow, r + 1 of them.
 struct attention_case {
-  std::size_t heads, head_dim, first, count, run;
+  std::size_t heads, head_dim, rows, run, step;
+  std::size_t window = 0;
 };
 
-// Attention over slots that run backwards from `run` on.
-row attend(const cpu::kernel_table& with, const attention_case& c, bool scattered) {
-  noise from{77};
-  const row q = from.floats(c.heads * c.head_dim, -3, 3);
-  const row k = from.floats(c.count * c.head_dim);
-  const row v = from.floats(c.count * c.head_dim);
-  row placed_k = k;
-  row placed_v = v;
-  std::vector<std::uint32_t> tail;
-  for (std::size_t i = c.run; i < c.count; ++i) {
-    const std::size_t slot = scattered ? c.count - 1 - (i - c.run) : i;
-    tail.push_back(static_cast<std::uint32_t>(slot));
-    for (std::size_t d = 0; d < c.head_dim; ++d) {
-      placed_k[slot * c.head_dim + d] = k[i * c.head_dim + d];
-      placed_v[slot * c.head_dim + d] = v[i * c.head_dim + d];
-    }
+// What the case's rows see, and keys and values that halves hold exactly.
+struct attention_data {
+  explicit attention_data(const attention_case& of) : c{of} {
+    noise from{77};
+    slots = c.run + c.rows * c.step;
+    q = from.floats(c.rows * c.heads * c.head_dim, -3, 3);
+    k = from.floats(slots * c.head_dim);
+    v = from.floats(slots * c.head_dim);
+    for (auto* each : {&k, &v})
+      for (auto& x : *each) x = std::round(x * 1024) / 1024;
+    for (std::size_t i = 0; i < c.rows; ++i) tail.push_back(static_cast<std::uint32_t>(c.run + (i + 1) * c.step - 1));
   }
-  row out(c.heads * c.head_dim);
-  std::vector<float> scores(c.heads * (c.count - c.first + 15));
-  with.attend({.q = q.data(),
-               .k = placed_k.data(),
-               .v = placed_v.data(),
-               .out = out.data(),
-               .scores = scores.data(),
-               .tail = tail.data(),
+  [[nodiscard]] std::size_t count(std::size_t r) const { return c.run + r + 1; }
+  [[nodiscard]] std::size_t first(std::size_t r) const {
+    return c.window != 0 && count(r) > c.window ? count(r) - c.window : 0;
+  }
+  [[nodiscard]] std::size_t slot(std::size_t i) const { return i < c.run ? i : tail[i - c.run]; }
+
+  attention_case c;
+  std::size_t slots = 0;
+  row q, k, v;
+  std::vector<std::uint32_t> tail;
+};
+
+// Rows [first, first + count) of a case in one call; what no row may see is NaN.
+row attend(const cpu::kernel_table& with, const attention_data& data, std::size_t first, std::size_t count) {
+  const auto& c = data.c;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const row hidden(c.head_dim, nan);
+  const std::size_t blocks = (data.slots + 15) / 16;
+  std::vector<std::uint16_t> k(blocks * 16 * c.head_dim), v(k.size());
+  for (std::size_t slot = 0; slot < 16 * blocks; ++slot) {
+    bool seen = slot < c.run;
+    for (std::size_t t = 0; t < first + count; ++t) seen = seen || data.tail[t] == slot;
+    with.store_key(seen ? data.k.data() + slot * c.head_dim : hidden.data(), c.head_dim,
+                   k.data() + slot / 16 * 16 * c.head_dim + slot % 16);
+    with.store_value(seen ? data.v.data() + slot * c.head_dim : hidden.data(), c.head_dim,
+                     v.data() + slot * c.head_dim);
+  }
+  const std::size_t width = c.heads * c.head_dim;
+  row out(count * width);
+  std::vector<cpu::attention_row> rows;
+  for (std::size_t r = first; r < first + count; ++r) {
+    const bool chain = c.step == 1;  // then the row's slots are its positions
+    rows.push_back({.q = data.q.data() + r * width,
+                    .out = out.data() + (r - first) * width,
+                    .tail = data.tail.data(),
+                    .first = data.first(r),
+                    .count = data.count(r),
+                    .run = chain ? data.count(r) : c.run});
+  }
+  std::vector<float> scratch(cpu::attention_scratch(c.head_dim, data.slots));
+  with.attend({.k = k.data(),
+               .v = v.data(),
+               .rows = rows.data(),
+               .row_count = count,
                .heads = c.heads,
                .head_dim = c.head_dim,
-               .first = c.first,
-               .count = c.count,
-               .run = c.run,
-               .scale = 0.25F});
+               .scale = 0.25F,
+               .scratch = scratch.data()});
   return out;
 }
 
@@ -180,42 +212,87 @@ TEST_CASE("kernels: rotation by a quarter turn, in pairs and in halves", "[kerne
   CHECK(halves == row{-3, -4, 1, 2});
 }
 
-TEST_CASE("kernels: attention has the scalar bits, wherever the keys lie", "[kernels]") {
+TEST_CASE("kernels: a row's attention has the scalar bits of that row alone, whatever rows share the call",
+          "[kernels]") {
   for (const attention_case& c :
-       {attention_case{1, 16, 0, 1, 1}, attention_case{3, 64, 0, 37, 37}, attention_case{3, 64, 0, 37, 20},
-        attention_case{6, 128, 0, 300, 290}, attention_case{5, 48, 9, 40, 25}, attention_case{7, 256, 100, 133, 120}}) {
-    const row expected = attend(scalar(), c, false);
-    CHECK(same_bits(std::span<const float>(attend(scalar(), c, true)), std::span<const float>(expected)));
-    for (const auto* table : vector_tables()) {
-      INFO(table->name << " heads=" << c.heads << " keys=" << c.count);
-      CHECK(same_bits(std::span<const float>(attend(*table, c, false)), std::span<const float>(expected)));
-      CHECK(same_bits(std::span<const float>(attend(*table, c, true)), std::span<const float>(expected)));
+       {attention_case{1, 16, 1, 0, 1}, attention_case{3, 64, 4, 37, 1}, attention_case{3, 64, 4, 37, 3},
+        attention_case{6, 128, 2, 300, 2}, attention_case{5, 48, 2, 30, 4, 9}, attention_case{1, 32, 12, 3, 5, 6},
+        attention_case{2, 32, 6, 50, 1, 20}, attention_case{12, 16, 1, 70, 1}, attention_case{4, 256, 3, 133, 2, 40}}) {
+    const attention_data data{c};
+    const std::size_t width = c.heads * c.head_dim;
+    row alone;
+    for (std::size_t r = 0; r < c.rows; ++r) {
+      const row one = attend(scalar(), data, r, 1);
+      alone.insert(alone.end(), one.begin(), one.end());
+    }
+    auto tables = vector_tables();
+    tables.push_back(&scalar());
+    for (const auto* table : tables) {
+      for (std::size_t first = 0; first < c.rows; ++first) {
+        for (std::size_t count = 1; first + count <= c.rows; ++count) {
+          INFO(table->name << " heads=" << c.heads << " keys=" << c.run << " rows " << first << "+" << count);
+          const row got = attend(*table, data, first, count);
+          REQUIRE(same_bits(std::span<const float>(got),
+                            std::span<const float>(alone).subspan(first * width, count * width)));
+        }
+      }
     }
   }
 }
 
 TEST_CASE("kernels: attention is the softmax average of the values, within 1e-6", "[kernels]") {
-  const attention_case c{2, 32, 3, 50, 50};
-  noise from{77};
-  const row q = from.floats(c.heads * c.head_dim, -3, 3);
-  const row k = from.floats(c.count * c.head_dim);
-  const row v = from.floats(c.count * c.head_dim);
-  const row got = attend(scalar(), c, false);
-  for (std::size_t h = 0; h < c.heads; ++h) {
-    std::vector<double> p;
-    double total = 0;
-    for (std::size_t i = c.first; i < c.count; ++i) {
-      double dot = 0;
-      for (std::size_t d = 0; d < c.head_dim; ++d)
-        dot += static_cast<double>(q[h * c.head_dim + d]) * static_cast<double>(k[i * c.head_dim + d]);
-      p.push_back(std::exp(dot * 0.25));
-      total += p.back();
+  for (const attention_case& c :
+       {attention_case{2, 32, 3, 50, 1}, attention_case{2, 32, 3, 50, 4, 10}, attention_case{1, 256, 1, 400, 1}}) {
+    const attention_data data{c};
+    const row got = attend(scalar(), data, 0, c.rows);
+    for (std::size_t q = 0; q < c.rows * c.heads; ++q) {
+      const std::size_t r = q / c.heads;
+      std::vector<double> p;
+      double total = 0;
+      for (std::size_t i = data.first(r); i < data.count(r); ++i) {
+        double dot = 0;
+        for (std::size_t d = 0; d < c.head_dim; ++d)
+          dot += static_cast<double>(data.q[q * c.head_dim + d]) *
+                 static_cast<double>(data.k[data.slot(i) * c.head_dim + d]);
+        p.push_back(std::exp(dot * 0.25));
+        total += p.back();
+      }
+      for (std::size_t d = 0; d < c.head_dim; ++d) {
+        double sum = 0;
+        for (std::size_t i = data.first(r); i < data.count(r); ++i)
+          sum += p[i - data.first(r)] / total * static_cast<double>(data.v[data.slot(i) * c.head_dim + d]);
+        CHECK(std::abs(static_cast<double>(got[q * c.head_dim + d]) - sum) < 1e-6);
+      }
     }
-    for (std::size_t d = 0; d < c.head_dim; ++d) {
-      double sum = 0;
-      for (std::size_t i = c.first; i < c.count; ++i)
-        sum += p[i - c.first] / total * static_cast<double>(v[i * c.head_dim + d]);
-      CHECK(std::abs(static_cast<double>(got[h * c.head_dim + d]) - sum) < 1e-6);
-    }
+  }
+}
+
+TEST_CASE("kernels: a key that is far below the best one weighs nothing", "[kernels]") {
+  attention_data data{{1, 16, 1, 1, 1}};
+  for (std::size_t d = 0; d < 16; ++d) {
+    data.q[d] = 5;
+    data.k[d] = 5;        // score 100
+    data.k[16 + d] = -5;  // score -100: e^-200 is below every float
+    data.v[d] = 1;
+    data.v[16 + d] = 1000;
+  }
+  for (const float x : attend(scalar(), data, 0, 1)) CHECK(x == 1);
+}
+
+TEST_CASE("kernels: keys and values are kept as the nearest halves, ties to even", "[kernels]") {
+  const float inf = std::numeric_limits<float>::infinity();
+  const row x{1,        1 + 0x1p-11F, 1 + 0x1.8p-10F, 1 + 0x1.01p-11F, -2,   65504,        65519.996F, 65520,
+              0x1p-24F, 0x1p-25F,     0x1.8p-24F,     0x1.8p-25F,      -0.F, 0x1.ffcp-15F, -inf,       0.1F};
+  const std::vector<std::uint16_t> expected{0x3c00, 0x3c00, 0x3c02, 0x3c01, 0xc000, 0x7bff, 0x7bff, 0x7c00,
+                                            0x0001, 0x0000, 0x0002, 0x0001, 0x8000, 0x0400, 0xfc00, 0x2e66};
+  auto tables = vector_tables();
+  tables.push_back(&scalar());
+  for (const auto* table : tables) {
+    INFO(table->name);
+    std::vector<std::uint16_t> value(16), keys(16 * 16, 7);
+    table->store_value(x.data(), 16, value.data());
+    CHECK(value == expected);
+    table->store_key(x.data(), 16, keys.data() + 5);  // lane 5 of a block
+    for (std::size_t i = 0; i < keys.size(); ++i) CHECK(keys[i] == (i % 16 == 5 ? expected[i / 16] : 7));
   }
 }

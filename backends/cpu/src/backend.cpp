@@ -32,10 +32,12 @@ std::size_t arena_bytes(const gguf::file& from) {
   return bytes;
 }
 
+std::size_t kv_token_bytes(const gguf::model_config& c) { return c.layers * c.kv_dim() * 2 * sizeof(std::uint16_t); }
+
 // Slots are numbers of 32 bits, and bytes of a sequence numbers of 64. To be asked when the weights are loaded: until
 // then the other numbers are the file's claims.
 void check_context(const gguf::model_config& c, std::size_t context) {
-  const std::size_t token_bytes = c.layers * c.kv_dim() * 2 * sizeof(float);
+  const std::size_t token_bytes = kv_token_bytes(c);
   if (context > std::numeric_limits<std::int32_t>::max() || context > SIZE_MAX / token_bytes)
     raise("cpu: a context of " + std::to_string(context) + " tokens is too large; use at most what memory can hold");
 }
@@ -154,8 +156,7 @@ unsigned backend::threads() const noexcept { return model_->threads.size(); }
 const char* backend::kernels() const noexcept { return model_->kernels.name; }
 std::size_t backend::context() const noexcept { return model_->context; }
 memory_use backend::memory() const noexcept {
-  const gguf::model_config& c = model_->config;
-  return {model_->maker.arena.used(), c.layers * c.kv_dim() * 2 * sizeof(float)};
+  return {model_->maker.arena.used(), detail::kv_token_bytes(model_->config)};
 }
 
 sequence backend::open() { return sequence{std::make_unique<sequence_state>(model_->config, model_->context)}; }

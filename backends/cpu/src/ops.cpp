@@ -65,11 +65,29 @@ void cpu_ops::begin(std::span<const pass_row> rows, std::span<float* const> logi
     each->offset.need(values / 16);
     each->sum_256.need(values / 32);
   }
-  std::size_t keys = 0;
-  for (const pass_row& r : rows) keys = std::max(keys, r.visible.size());
-  scores_.need(threads_.size() * (c_.heads / c_.kv_heads) * round_up(keys, 16));
+  plan_attention();
   fill(global_);
   if (!local_.frequency.empty()) fill(local_);
+}
+
+// Rows of one sequence share the reading of keys and values, as many as one call of the kernel may have. Where that
+// leaves threads idle, heads of a group go to different calls.
+void cpu_ops::plan_attention() {
+  const std::size_t together = std::max<std::size_t>(1, most_queries / group());
+  std::size_t slots = 0;
+  tiles_.clear();
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    const bool fits = r != 0 && rows_[r].sequence == rows_[r - 1].sequence && r - tiles_.back() < together;
+    if (!fits) tiles_.push_back(r);
+    slots = std::max(slots, rows_[r].slot + 1);
+  }
+  const std::size_t calls = tiles_.size() * c_.kv_heads;
+  const std::size_t pieces =
+      std::max((group() + most_queries - 1) / most_queries, (threads_.size() + calls - 1) / calls);
+  heads_together_ = std::max<std::size_t>(1, group() / pieces);
+  tiles_.push_back(rows_.size());
+  scratch_floats_ = round_up(attention_scratch(c_.head_dim, slots), 16);
+  attention_.need(threads_.size() * scratch_floats_);
 }
 
 void cpu_ops::fill(rotation& r) {
@@ -181,43 +199,55 @@ void cpu_ops::rotate(row_buffer& x, std::size_t heads, std::size_t index) {
 }
 
 void cpu_ops::store(std::size_t index, const row_buffer& k, const row_buffer& v) {
-  const std::size_t bytes = c_.head_dim * sizeof(float);
-  each_row(k.width, [&](std::size_t r) {
+  each_row(2 * k.width, [&](std::size_t r) {
     const pass_row& row = rows_[r];
     for (std::size_t h = 0; h < c_.kv_heads; ++h) {
-      const std::size_t at = row.slot * c_.head_dim;
-      std::memcpy(row.sequence->keys(index, h, c_.kv_heads) + at, k.rows[r] + h * c_.head_dim, bytes);
-      std::memcpy(row.sequence->values(index, h, c_.kv_heads) + at, v.rows[r] + h * c_.head_dim, bytes);
+      const std::size_t head = index * c_.kv_heads + h;
+      const std::size_t at = h * c_.head_dim;
+      kernels_.store_key(k.rows[r] + at, c_.head_dim, row.sequence->key(head, row.slot));
+      kernels_.store_value(v.rows[r] + at, c_.head_dim, row.sequence->values(head) + row.slot * c_.head_dim);
     }
   });
 }
 
+// Items are [kv_head, tile, heads of the group].
+void cpu_ops::attend_tile(std::size_t index, std::size_t window, const row_buffer& q, row_buffer& out, std::size_t item,
+                          float* scratch) {
+  const std::size_t pieces = (group() + heads_together_ - 1) / heads_together_;
+  const std::size_t tiles = tiles_.size() - 1;
+  const std::size_t kv_head = item / pieces / tiles;
+  const std::size_t first_row = tiles_[item / pieces % tiles];
+  const std::size_t in_group = item % pieces * heads_together_;
+  const std::size_t column = (kv_head * group() + in_group) * c_.head_dim;
+  attention_row rows[most_queries];
+  std::size_t count = 0;
+  for (std::size_t r = first_row; r < tiles_[item / pieces % tiles + 1]; ++r) {
+    const transformer::kv_slots::view& sees = rows_[r].visible;
+    const std::size_t keys = sees.size();
+    rows[count++] = {.q = q.rows[r] + column,
+                     .out = out.rows[r] + column,
+                     .tail = sees.tail.data(),
+                     .first = window != 0 && keys > window ? keys - window : 0,
+                     .count = keys,
+                     .run = sees.run};
+  }
+  const std::size_t head = index * c_.kv_heads + kv_head;
+  const detail::sequence_state& from = *rows_[first_row].sequence;
+  kernels_.attend({.k = from.keys(head),
+                   .v = from.values(head),
+                   .rows = rows,
+                   .row_count = count,
+                   .heads = std::min(heads_together_, group() - in_group),
+                   .head_dim = c_.head_dim,
+                   .scale = c_.query_scale,
+                   .scratch = scratch});
+}
+
 void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window, row_buffer& out) {
-  const std::size_t group = c_.heads / c_.kv_heads;
-  const std::size_t items = rows_.size() * c_.heads;
-  const std::size_t scratch = scores_.capacity() / threads_.size();
-  threads_.share(items, [&](unsigned worker, std::size_t first, std::size_t last) {
-    // Query heads that share a key-value head stay together where the partition allows it.
-    for (std::size_t i = first; i < last;) {
-      const std::size_t r = i / c_.heads;
-      const std::size_t h = i % c_.heads;
-      const std::size_t heads = std::min(group - h % group, last - i);
-      const pass_row& row = rows_[r];
-      const std::size_t count = row.visible.size();
-      kernels_.attend({.q = q.rows[r] + h * c_.head_dim,
-                       .k = row.sequence->keys(index, h / group, c_.kv_heads),
-                       .v = row.sequence->values(index, h / group, c_.kv_heads),
-                       .out = out.rows[r] + h * c_.head_dim,
-                       .scores = scores_.data() + worker * scratch,
-                       .tail = row.visible.tail.data(),
-                       .heads = heads,
-                       .head_dim = c_.head_dim,
-                       .first = window != 0 && count > window ? count - window : 0,
-                       .count = count,
-                       .run = row.visible.run,
-                       .scale = c_.query_scale});
-      i += heads;
-    }
+  const std::size_t pieces = (group() + heads_together_ - 1) / heads_together_;
+  threads_.share(c_.kv_heads * (tiles_.size() - 1) * pieces, [&](unsigned worker, std::size_t first, std::size_t last) {
+    float* const scratch = attention_.data() + worker * scratch_floats_;
+    for (std::size_t i = first; i < last; ++i) attend_tile(index, window, q, out, i, scratch);
   });
 }
 

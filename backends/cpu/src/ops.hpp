@@ -82,9 +82,14 @@ class cpu_ops {
     buffer<float> sin;
   };
 
+  /// Query heads that share a key-value head.
+  [[nodiscard]] std::size_t group() const noexcept { return c_.heads / c_.kv_heads; }
   template <class F>
   void each_row(std::size_t cost, F&& f);
   void fill(rotation& r);
+  void plan_attention();
+  void attend_tile(std::size_t index, std::size_t window, const row_buffer& q, row_buffer& out, std::size_t item,
+                   float* scratch);
   void quantise(activation_kind kind, const row_buffer& in);
   [[nodiscard]] activation_rows quantised_rows(activation_kind kind, const row_buffer& in) const;
   void run_products(std::span<product> products);
@@ -99,7 +104,10 @@ class cpu_ops {
   quantised by_256_;
   rotation global_;
   rotation local_;
-  buffer<float> scores_;  // [threads, heads of a group, keys]
+  std::vector<std::size_t> tiles_;  // first rows of what is attended together, then the number of rows
+  std::size_t heads_together_ = 1;  // of a group, in one call
+  std::size_t scratch_floats_ = 0;  // of one thread
+  buffer<float> attention_;         // [threads, scratch]
 };
 
 }  // namespace hunch::cpu

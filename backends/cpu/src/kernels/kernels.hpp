@@ -18,6 +18,8 @@ const kernel_table table{
                  multiply<q4_1_blocks>, multiply<q5_0_blocks>, multiply<q5_1_blocks>, multiply<q8_0_blocks>,
                  multiply<q4_k_blocks>, multiply<q5_k_blocks>, multiply<q6_k_blocks>},
     .attend = attend,
+    .store_key = store_key,
+    .store_value = store_value,
     .rms_norm = rms_norm,
     .rotate_pairs = rotate_pairs,
     .rotate_halves = rotate_halves,

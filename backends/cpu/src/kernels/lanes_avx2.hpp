@@ -11,8 +11,8 @@ struct u8x64 {
 };
 
 inline constexpr std::size_t tile_rows = 3;
-inline constexpr std::size_t head_tile = 2;
-inline constexpr std::size_t value_tile = 2;
+inline constexpr std::size_t query_tile = 6;
+inline constexpr std::size_t tile_vectors = 1;
 
 inline f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 inline void store(float* p, f32x16 v) {
@@ -25,6 +25,7 @@ inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
 }
 inline f32x16 mul(f32x16 a, f32x16 b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
 inline f32x16 add(f32x16 a, f32x16 b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+inline f32x16 sub(f32x16 a, f32x16 b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
 inline f32x16 max(f32x16 a, f32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
 inline f32x16 negated(f32x16 a) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
@@ -48,6 +49,22 @@ inline __m128i load_64(const unsigned char* p) { return _mm_loadl_epi64(reinterp
 inline __m256i load_256(const unsigned char* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline f32x16 load_halves(const unsigned char* p) {
   return {_mm256_cvtph_ps(load_128(p)), _mm256_cvtph_ps(load_128(p + 16))};
+}
+inline void store_halves(void* p, f32x16 v) {
+  _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(v.lo, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(static_cast<__m128i*>(p) + 1, _mm256_cvtps_ph(v.hi, _MM_FROUND_TO_NEAREST_INT));
+}
+inline __m256 scaled_by_power(__m256 v, __m256 shifted) {
+  const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), n));
+}
+inline f32x16 scaled_by_power(f32x16 v, f32x16 shifted) {
+  return {scaled_by_power(v.lo, shifted.lo), scaled_by_power(v.hi, shifted.hi)};
+}
+inline f32x16 zero_below(f32x16 v, f32x16 x, float limit) {
+  const __m256 bound = _mm256_set1_ps(limit);
+  return {_mm256_and_ps(v.lo, _mm256_cmp_ps(x.lo, bound, _CMP_NLT_UQ)),
+          _mm256_and_ps(v.hi, _mm256_cmp_ps(x.hi, bound, _CMP_NLT_UQ))};
 }
 inline __m256 bfloats(__m128i v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16)); }
 inline f32x16 load_bfloats(const unsigned char* p) { return {bfloats(load_128(p)), bfloats(load_128(p + 16))}; }

@@ -11,8 +11,8 @@ struct u8x64 {
 };
 
 inline constexpr std::size_t tile_rows = 8;
-inline constexpr std::size_t head_tile = 4;
-inline constexpr std::size_t value_tile = 4;
+inline constexpr std::size_t query_tile = 12;
+inline constexpr std::size_t tile_vectors = 2;
 
 inline f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, f32x16 v) { _mm512_storeu_ps(p, v.v); }
@@ -20,6 +20,7 @@ inline f32x16 broadcast(float x) { return {_mm512_set1_ps(x)}; }
 inline f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline f32x16 mul(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline f32x16 add(f32x16 a, f32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline f32x16 sub(f32x16 a, f32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline f32x16 max(f32x16 a, f32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline f32x16 negated(f32x16 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
 
@@ -37,6 +38,16 @@ inline float max_of(f32x16 v) {
 }
 inline f32x16 load_halves(const unsigned char* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline void store_halves(void* p, f32x16 v) {
+  _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(v.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline f32x16 scaled_by_power(f32x16 v, f32x16 shifted) {
+  const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
+  return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v.v), n))};
+}
+inline f32x16 zero_below(f32x16 v, f32x16 x, float limit) {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(limit), _CMP_NLT_UQ), v.v)};
 }
 inline f32x16 load_bfloats(const unsigned char* p) {
   const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -11,9 +11,9 @@ struct u8x64 {
   std::uint8_t byte[64];  // bytes 4o .. 4o+3 belong to lane o
 };
 
-inline constexpr std::size_t tile_rows = 4;   // rows that share one unpacked block of weights
-inline constexpr std::size_t head_tile = 2;   // query heads that share a sweep over keys
-inline constexpr std::size_t value_tile = 2;  // vectors of a value row that are summed at once
+inline constexpr std::size_t tile_rows = 4;     // rows that share one unpacked block of weights
+inline constexpr std::size_t query_tile = 4;    // queries that share a sweep over keys and values
+inline constexpr std::size_t tile_vectors = 1;  // vectors of keys or values that they meet at once
 
 inline f32x16 load(const float* p) {
   f32x16 r;
@@ -41,6 +41,11 @@ inline f32x16 mul(const f32x16& a, const f32x16& b) {
 inline f32x16 add(const f32x16& a, const f32x16& b) {
   f32x16 r;
   for (int l = 0; l < 16; ++l) r.lane[l] = a.lane[l] + b.lane[l];
+  return r;
+}
+inline f32x16 sub(const f32x16& a, const f32x16& b) {
+  f32x16 r;
+  for (int l = 0; l < 16; ++l) r.lane[l] = a.lane[l] - b.lane[l];
   return r;
 }
 /// a > b ? a : b, so that NaN gives b as the machine's instruction does.
@@ -86,6 +91,40 @@ inline f32x16 load_halves(const unsigned char* p) {
     __builtin_memcpy(&h, p + 2 * l, 2);
     r.lane[l] = half_to_float(h);
   }
+  return r;
+}
+/// The nearest half-precision number, ties to even; infinity from 65520 on.
+inline std::uint16_t float_to_half(float x) {
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, x);
+  const std::uint32_t sign = bits >> 16 & 0x8000u;
+  const std::uint32_t size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u | (size >> 13 & 0x3ffu));  // NaN, quiet
+  if (size >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
+  if (size < 0x38800000u) {  // below 2^-14: a multiple of 2^-24, which adding 0.5 rounds to
+    const float shifted = __builtin_bit_cast(float, size) + 0.5f;
+    return static_cast<std::uint16_t>(sign | (__builtin_bit_cast(std::uint32_t, shifted) - 0x3f000000u));
+  }
+  const std::uint32_t rounded = size + 0xfffu + (size >> 13 & 1u);
+  return static_cast<std::uint16_t>(sign | (rounded - 0x38000000u) >> 13);
+}
+inline void store_halves(void* p, const f32x16& v) {
+  for (int l = 0; l < 16; ++l) {
+    const std::uint16_t h = float_to_half(v.lane[l]);
+    __builtin_memcpy(static_cast<unsigned char*>(p) + 2 * l, &h, 2);
+  }
+}
+/// v * 2^n for shifted = 1.5 * 2^23 + n; v and the result are normal numbers.
+inline f32x16 scaled_by_power(const f32x16& v, const f32x16& shifted) {
+  f32x16 r;
+  for (int l = 0; l < 16; ++l)
+    r.lane[l] = __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, v.lane[l]) +
+                                              (__builtin_bit_cast(std::uint32_t, shifted.lane[l]) << 23));
+  return r;
+}
+/// 0 where x < limit, else v.
+inline f32x16 zero_below(const f32x16& v, const f32x16& x, float limit) {
+  f32x16 r;
+  for (int l = 0; l < 16; ++l) r.lane[l] = x.lane[l] < limit ? 0.0f : v.lane[l];
   return r;
 }
 /// Upper halves of floats.

@@ -30,6 +30,22 @@ inline float exponential(float x) {
   return x < -87.33654f ? 0.0f : capped;
 }
 
+/// e^x for x <= 0, with relative error below 2e-7; 0 below -87.
+inline f32x16 exponential_below_zero(f32x16 x) {
+  const f32x16 round_to_int = broadcast(12582912.0f);
+  const f32x16 shifted = fma(x, broadcast(1.44269504f), round_to_int);
+  const f32x16 n = sub(shifted, round_to_int);
+  const f32x16 r = fma(n, broadcast(2.12194440e-4f), fma(n, broadcast(-0.693359375f), x));
+  f32x16 p = broadcast(1.9875691500e-4f);
+  p = fma(p, r, broadcast(1.3981999507e-3f));
+  p = fma(p, r, broadcast(8.3334519073e-3f));
+  p = fma(p, r, broadcast(4.1665795894e-2f));
+  p = fma(p, r, broadcast(1.6666665459e-1f));
+  p = fma(p, r, broadcast(5.0000001201e-1f));
+  p = add(fma(p, mul(r, r), r), broadcast(1.0f));
+  return zero_below(scaled_by_power(p, shifted), x, -87.0f);
+}
+
 /// |x| of the largest value of a block.
 inline float largest(const float* x, std::size_t n) {
   f32x16 m = broadcast(0.0f);

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "attention_task.hpp"
+
 namespace hunch::cpu {
 
 /// How a packed matrix is stored; floats first, then blocks of 32, then blocks of 256. Packing is lossless: the numbers
@@ -98,31 +100,15 @@ struct product {
   std::size_t last_strip;
 };
 
-/// One row's attention for query heads that share a key-value head.
-///
-/// Keys are visited in logical order: indices [first, count), where index i lies in slot i below `run` and in
-/// tail[i - run] from there on.
-struct attention {
-  const float* q;  // [heads, head_dim]
-  const float* k;  // [slot, head_dim] of this layer and key-value head
-  const float* v;  // [slot, head_dim]
-  float* out;      // [heads, head_dim]
-  float* scores;   // scratch [heads, (count - first) rounded up to 16]
-  const std::uint32_t* tail;
-  std::size_t heads;
-  std::size_t head_dim;  // a multiple of 16
-  std::size_t first;
-  std::size_t count;
-  std::size_t run;
-  float scale;
-};
-
 struct kernel_table {
   const char* name;
   void (*quantise_32)(const float* x, std::size_t n, const quantised_row& out);
   void (*quantise_256)(const float* x, std::size_t n, const quantised_row& out);
   void (*multiply[format_count])(const product& p);
   void (*attend)(const attention& a);
+  /// Rounds one key to halves, into its lane of a block, and one value.
+  void (*store_key)(const float* k, std::size_t head_dim, std::uint16_t* lane);
+  void (*store_value)(const float* v, std::size_t head_dim, std::uint16_t* out);
   /// y = x / rms(x) * w over n values; y may be x.
   void (*rms_norm)(const float* x, const float* w, std::size_t n, float eps, float* y);
   /// Rotates the heads of one row; cos and sin are [head_dim / 2].
