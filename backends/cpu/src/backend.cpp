@@ -110,6 +110,7 @@ struct model {
     if (rows.empty()) return;
     ops.begin(rows, logits);
     graph.run(ops, p);
+    ops.finish();
   }
 
   // An empty mask and one that skips nothing mean the same.

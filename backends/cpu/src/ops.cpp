@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <optional>
 
 namespace hunch::cpu {
 namespace {
@@ -36,17 +38,22 @@ cpu_ops::cpu_ops(const gguf::model_config& config, const kernel_table& kernels, 
   if (c_.sliding_pattern != 0) frequencies(local_, static_cast<double>(c_.rope_local_base));
 }
 
-/// Calls f(row) for every row; with other threads' help when rows * cost values are many.
-template <class F>
-void cpu_ops::each_row(std::size_t cost, F&& f) {
-  const std::size_t n = rows_.size();
-  if (n == 1 || n * cost < worth_sharing) {
-    for (std::size_t r = 0; r < n; ++r) f(r);
-    return;
-  }
-  threads_.share(n, [&](unsigned, std::size_t first, std::size_t last) {
-    for (std::size_t r = first; r < last; ++r) f(r);
-  });
+void cpu_ops::put_off(const row_step& step, std::size_t values) {
+  steps_.push_back(step);
+  values_ += values;
+}
+
+void cpu_ops::run_steps() {
+  const auto run = [&](unsigned, std::size_t first, std::size_t last) {
+    for (std::size_t r = first; r < last; ++r)
+      for (const row_step& s : steps_) s.run(*this, s, r);
+  };
+  if (rows_.size() * values_ < worth_sharing)
+    run(0, 0, rows_.size());
+  else
+    threads_.share(rows_.size(), run);
+  steps_.clear();
+  values_ = 0;
 }
 
 void cpu_ops::begin(std::span<const pass_row> rows, std::span<float* const> logits) {
@@ -66,8 +73,10 @@ void cpu_ops::begin(std::span<const pass_row> rows, std::span<float* const> logi
     each->sum_256.need(values / 32);
   }
   plan_attention();
-  fill(global_);
-  if (!local_.frequency.empty()) fill(local_);
+  std::size_t positions = 0;
+  for (const pass_row& r : rows_) positions = std::max(positions, r.visible.size());
+  fill(global_, positions);
+  if (!local_.frequency.empty()) fill(local_, positions);
 }
 
 // Rows of one sequence share the reading of keys and values, as many as one call of the kernel may have. Where that
@@ -90,51 +99,52 @@ void cpu_ops::plan_attention() {
   attention_.need(threads_.size() * scratch_floats_);
 }
 
-void cpu_ops::fill(rotation& r) {
+void cpu_ops::fill(rotation& r, std::size_t positions) {
+  if (positions <= r.positions) return;
   const std::size_t half = c_.head_dim / 2;
-  r.cos.need(rows_.size() * half);
-  r.sin.need(rows_.size() * half);
-  each_row(16 * half, [&](std::size_t row) {
-    const auto position = static_cast<double>(rows_[row].visible.size() - 1);
+  r.cos.need(positions * half, r.positions * half);
+  r.sin.need(positions * half, r.positions * half);
+  for (std::size_t p = r.positions; p < positions; ++p) {
     for (std::size_t i = 0; i < half; ++i) {
-      r.cos.data()[row * half + i] = static_cast<float>(std::cos(position * r.frequency[i]));
-      r.sin.data()[row * half + i] = static_cast<float>(std::sin(position * r.frequency[i]));
+      const double angle = static_cast<double>(p) * r.frequency[i];
+      r.cos.data()[p * half + i] = static_cast<float>(std::cos(angle));
+      r.sin.data()[p * half + i] = static_cast<float>(std::sin(angle));
     }
-  });
+  }
+  r.positions = positions;
 }
 
 void cpu_ops::embed(const row_table& table, float scale, row_buffer& out) {
-  each_row(c_.width, [&](std::size_t r) { table.read(static_cast<std::size_t>(rows_[r].id), scale, out.rows[r]); });
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    s.table->read(static_cast<std::size_t>(ops.rows_[r].id), s.number, s.out->rows[r]);
+  };
+  put_off({.run = run, .out = &out, .table = &table, .number = scale}, c_.width);
 }
 
 void cpu_ops::rms_norm(row_buffer& in, const float_vector& weight, std::size_t width, float eps, row_buffer& out) {
-  each_row(in.width, [&](std::size_t r) {
-    for (std::size_t at = 0; at < in.width; at += width)
-      kernels_.rms_norm(in.rows[r] + at, weight.data, width, eps, out.rows[r] + at);
-  });
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    for (std::size_t at = 0; at < s.in->width; at += s.width)
+      ops.kernels_.rms_norm(s.in->rows[r] + at, s.weight, s.width, s.number, s.out->rows[r] + at);
+  };
+  put_off({.run = run, .in = &in, .out = &out, .weight = weight.data, .width = width, .number = eps}, in.width);
 }
 
-void cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
-  if (kind == activation_kind::f32) return;
-  const bool small = kind == activation_kind::int8_32;
-  quantised& to = small ? by_32_ : by_256_;
-  const std::size_t n = in.width;
-  each_row(n, [&](std::size_t r) {
-    const quantised_row row{to.q.data() + r * n,
-                            to.scale.data() + r * (n / (small ? 32 : 256)),
-                            to.scaled_sum.data() + r * (n / 32),
-                            to.sum.data() + r * (n / 32),
-                            to.offset.data() + r * (n / 16),
-                            to.sum_256.data() + r * (n / 32)};
-    (small ? kernels_.quantise_32 : kernels_.quantise_256)(in.rows[r], n, row);
-  });
-}
-
-activation_rows cpu_ops::quantised_rows(activation_kind kind, const row_buffer& in) const {
+activation_rows cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
   if (kind == activation_kind::f32) return {.f32 = in.memory.data()};
-  const quantised& from = kind == activation_kind::int8_32 ? by_32_ : by_256_;
-  return {nullptr,         from.q.data(),      from.scale.data(),  from.scaled_sum.data(),
-          from.sum.data(), from.offset.data(), from.sum_256.data()};
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    const bool small = s.width == 32;
+    quantised& to = small ? ops.by_32_ : ops.by_256_;
+    const std::size_t n = s.in->width;
+    const quantised_row row{
+        to.q.data() + r * n,          to.scale.data() + r * (n / s.width), to.scaled_sum.data() + r * (n / 32),
+        to.sum.data() + r * (n / 32), to.offset.data() + r * (n / 16),     to.sum_256.data() + r * (n / 32)};
+    (small ? ops.kernels_.quantise_32 : ops.kernels_.quantise_256)(s.in->rows[r], n, row);
+  };
+  const bool small = kind == activation_kind::int8_32;
+  put_off({.run = run, .in = &in, .width = small ? std::size_t{32} : std::size_t{256}}, 2 * in.width);
+  const quantised& to = small ? by_32_ : by_256_;
+  return {nullptr,       to.q.data(),      to.scale.data(),  to.scaled_sum.data(),
+          to.sum.data(), to.offset.data(), to.sum_256.data()};
 }
 
 void cpu_ops::run_products(std::span<product> products) {
@@ -153,61 +163,67 @@ void cpu_ops::run_products(std::span<product> products) {
 }
 
 void cpu_ops::multiply(const row_buffer& in, std::initializer_list<target> targets) {
-  std::array<bool, 3> done{};
+  std::array<std::optional<activation_rows>, 3> forms;
   std::array<product, 3> products;
   std::size_t count = 0;
   for (const target& t : targets) {
     const activation_kind kind = activations_of(t.matrix->kind);
-    if (!std::exchange(done[static_cast<std::size_t>(kind)], true)) quantise(kind, in);
+    auto& form = forms[static_cast<std::size_t>(kind)];
+    if (!form) form = quantise(kind, in);
     products[count++] = {.kind = t.matrix->kind,
                          .weights = reinterpret_cast<const unsigned char*>(t.matrix->data),
                          .bias = t.bias == nullptr ? nullptr : t.bias->data,
                          .inputs = t.matrix->inputs,
                          .outputs = t.matrix->outputs,
-                         .in = quantised_rows(kind, in),
+                         .in = *form,
                          .rows = rows_.size(),
                          .out = t.out->rows.data(),
                          .first_strip = 0,
                          .last_strip = t.matrix->strips()};
   }
+  run_steps();
   run_products({products.data(), count});
 }
 
 void cpu_ops::head(const packed_matrix& matrix, const row_buffer& h) {
-  const activation_kind kind = activations_of(matrix.kind);
-  quantise(kind, h);
   product p{.kind = matrix.kind,
             .weights = reinterpret_cast<const unsigned char*>(matrix.data),
             .bias = nullptr,
             .inputs = matrix.inputs,
             .outputs = matrix.outputs,
-            .in = quantised_rows(kind, h),
+            .in = quantise(activations_of(matrix.kind), h),
             .rows = rows_.size(),
             .out = logits_.data(),
             .first_strip = 0,
             .last_strip = matrix.strips()};
+  run_steps();
   run_products({&p, 1});
 }
 
 void cpu_ops::rotate(row_buffer& x, std::size_t heads, std::size_t index) {
-  const rotation& by = c_.is_sliding(index) ? local_ : global_;
-  const auto kernel = c_.rope == gguf::rope_style::adjacent_pairs ? kernels_.rotate_pairs : kernels_.rotate_halves;
-  const std::size_t half = c_.head_dim / 2;
-  each_row(x.width, [&](std::size_t r) {
-    kernel(x.rows[r], heads, c_.head_dim, by.cos.data() + r * half, by.sin.data() + r * half);
-  });
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    const gguf::model_config& c = ops.c_;
+    const rotation& by = c.is_sliding(s.index) ? ops.local_ : ops.global_;
+    const bool pairs = c.rope == gguf::rope_style::adjacent_pairs;
+    const std::size_t at = (ops.rows_[r].visible.size() - 1) * (c.head_dim / 2);
+    (pairs ? ops.kernels_.rotate_pairs : ops.kernels_.rotate_halves)(s.out->rows[r], s.width, c.head_dim,
+                                                                     by.cos.data() + at, by.sin.data() + at);
+  };
+  put_off({.run = run, .out = &x, .width = heads, .index = index}, x.width);
 }
 
 void cpu_ops::store(std::size_t index, const row_buffer& k, const row_buffer& v) {
-  each_row(2 * k.width, [&](std::size_t r) {
-    const pass_row& row = rows_[r];
-    for (std::size_t h = 0; h < c_.kv_heads; ++h) {
-      const std::size_t head = index * c_.kv_heads + h;
-      const std::size_t at = h * c_.head_dim;
-      kernels_.store_key(k.rows[r] + at, c_.head_dim, row.sequence->key(head, row.slot));
-      kernels_.store_value(v.rows[r] + at, c_.head_dim, row.sequence->values(head) + row.slot * c_.head_dim);
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    const gguf::model_config& c = ops.c_;
+    const pass_row& row = ops.rows_[r];
+    for (std::size_t h = 0; h < c.kv_heads; ++h) {
+      const std::size_t head = s.index * c.kv_heads + h;
+      const std::size_t at = h * c.head_dim;
+      ops.kernels_.store_key(s.in->rows[r] + at, c.head_dim, row.sequence->key(head, row.slot));
+      ops.kernels_.store_value(s.out->rows[r] + at, c.head_dim, row.sequence->values(head) + row.slot * c.head_dim);
     }
-  });
+  };
+  put_off({.run = run, .in = &k, .out = &v, .index = index}, 2 * k.width);
 }
 
 // Items are [kv_head, tile, heads of the group].
@@ -244,6 +260,7 @@ void cpu_ops::attend_tile(std::size_t index, std::size_t window, const row_buffe
 }
 
 void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window, row_buffer& out) {
+  run_steps();
   const std::size_t pieces = (group() + heads_together_ - 1) / heads_together_;
   threads_.share(c_.kv_heads * (tiles_.size() - 1) * pieces, [&](unsigned worker, std::size_t first, std::size_t last) {
     float* const scratch = attention_.data() + worker * scratch_floats_;
@@ -252,17 +269,29 @@ void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window,
 }
 
 void cpu_ops::gate(gguf::activation kind, row_buffer& gate, const row_buffer& up) {
-  const auto kernel = kind == gguf::activation::swiglu ? kernels_.silu_gate : kernels_.gelu_gate;
-  each_row(4 * gate.width, [&](std::size_t r) { kernel(gate.rows[r], up.rows[r], gate.width); });
+  const auto silu = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    ops.kernels_.silu_gate(s.out->rows[r], s.in->rows[r], s.out->width);
+  };
+  const auto gelu = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    ops.kernels_.gelu_gate(s.out->rows[r], s.in->rows[r], s.out->width);
+  };
+  put_off({.run = kind == gguf::activation::swiglu ? silu : gelu, .in = &up, .out = &gate}, 4 * gate.width);
 }
 
 void cpu_ops::add(row_buffer& x, const row_buffer& y) {
-  each_row(x.width, [&](std::size_t r) { kernels_.add(x.rows[r], y.rows[r], x.width); });
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    ops.kernels_.add(s.out->rows[r], s.in->rows[r], s.out->width);
+  };
+  put_off({.run = run, .in = &y, .out = &x}, x.width);
 }
 
 void cpu_ops::hidden(const row_buffer& h) {
-  for (std::size_t r = 0; r < rows_.size(); ++r)
-    std::memcpy(rows_[r].sequence->hidden.data() + rows_[r].node * c_.width, h.rows[r], c_.width * sizeof(float));
+  const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
+    const std::size_t width = ops.c_.width;
+    const pass_row& row = ops.rows_[r];
+    std::memcpy(row.sequence->hidden.data() + row.node * width, s.in->rows[r], width * sizeof(float));
+  };
+  put_off({.run = run, .in = &h}, c_.width);
 }
 
 }  // namespace hunch::cpu

@@ -52,6 +52,11 @@ class cpu_ops {
 
   /// Sets the rows of the next pass; `logits` [rows] is where their logits go, empty without a head.
   void begin(std::span<const pass_row> rows, std::span<float* const> logits);
+  /// Ends the pass: what was put off is done.
+  void finish() { run_steps(); }
+
+  // Work on single rows (embed, rms_norm, rotate, store, gate, add, hidden) is put off until the next product or
+  // attention, and then done row by row in one go: fewer waits for other threads, and rows stay in the cache.
 
   [[nodiscard]] row_buffers& buffers() noexcept { return buffers_; }
   void embed(const row_table& table, float scale, row_buffer& out);
@@ -75,23 +80,35 @@ class cpu_ops {
     buffer<std::int32_t> offset;
     buffer<std::int16_t> sum_256;
   };
-  /// Rotations of every row for one base.
+  /// Rotations of every position so far, for one base.
   struct rotation {
     std::vector<double> frequency;  // [head_dim / 2]
-    buffer<float> cos;              // [rows, head_dim / 2]
+    buffer<float> cos;              // [positions, head_dim / 2]
     buffer<float> sin;
+    std::size_t positions = 0;
+  };
+  /// Work on single rows that was put off. What the members mean is up to `run`.
+  struct row_step {
+    void (*run)(cpu_ops& ops, const row_step& step, std::size_t row);
+    const row_buffer* in = nullptr;
+    const row_buffer* out = nullptr;  // the rows that it points to are written
+    const float* weight = nullptr;
+    const row_table* table = nullptr;
+    std::size_t width = 0;
+    std::size_t index = 0;
+    float number = 0;
   };
 
   /// Query heads that share a key-value head.
   [[nodiscard]] std::size_t group() const noexcept { return c_.heads / c_.kv_heads; }
-  template <class F>
-  void each_row(std::size_t cost, F&& f);
-  void fill(rotation& r);
+  void put_off(const row_step& step, std::size_t values);
+  void run_steps();
+  void fill(rotation& r, std::size_t positions);
   void plan_attention();
   void attend_tile(std::size_t index, std::size_t window, const row_buffer& q, row_buffer& out, std::size_t item,
                    float* scratch);
-  void quantise(activation_kind kind, const row_buffer& in);
-  [[nodiscard]] activation_rows quantised_rows(activation_kind kind, const row_buffer& in) const;
+  /// Rows of `in` in the form that a matrix reads, once run_steps() was called.
+  [[nodiscard]] activation_rows quantise(activation_kind kind, const row_buffer& in);
   void run_products(std::span<product> products);
 
   const gguf::model_config& c_;
@@ -100,6 +117,8 @@ class cpu_ops {
   std::span<const pass_row> rows_;
   std::span<float* const> logits_;
   row_buffers buffers_;
+  std::vector<row_step> steps_;
+  std::size_t values_ = 0;  // that the steps touch, of one row
   quantised by_32_;
   quantised by_256_;
   rotation global_;

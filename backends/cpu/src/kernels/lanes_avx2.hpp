@@ -69,6 +69,21 @@ inline f32x16 zero_below(f32x16 v, f32x16 x, float limit) {
 inline __m256 bfloats(__m128i v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(v), 16)); }
 inline f32x16 load_bfloats(const unsigned char* p) { return {bfloats(load_128(p)), bfloats(load_128(p + 16))}; }
 
+inline __m256i signed_low_bytes(__m256 v) {
+  return _mm256_srai_epi32(_mm256_slli_epi32(_mm256_castps_si256(v), 24), 24);
+}
+inline i32x16 whole_of(f32x16 shifted) { return {signed_low_bytes(shifted.lo), signed_low_bytes(shifted.hi)}; }
+inline void store_bytes(signed char* p, i32x16 v) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(v.lo, v.hi), 0xd8);
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+inline std::int32_t sum_of(i32x16 v) {
+  const __m256i a = _mm256_add_epi32(v.lo, v.hi);
+  const __m128i b = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  const __m128i c = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xb1)));
+}
 inline i32x16 broadcast_int(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 inline f32x16 to_float(i32x16 v) { return {_mm256_cvtepi32_ps(v.lo), _mm256_cvtepi32_ps(v.hi)}; }
 inline i32x16 add(i32x16 a, i32x16 b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }

@@ -54,6 +54,18 @@ inline f32x16 load_bfloats(const unsigned char* p) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
 }
 
+inline i32x16 whole_of(f32x16 shifted) {
+  return {_mm512_srai_epi32(_mm512_slli_epi32(_mm512_castps_si512(shifted.v), 24), 24)};
+}
+inline void store_bytes(signed char* p, i32x16 v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v.v));
+}
+inline std::int32_t sum_of(i32x16 v) {
+  const __m256i a = _mm256_add_epi32(_mm512_castsi512_si256(v.v), _mm512_extracti64x4_epi64(v.v, 1));
+  const __m128i b = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  const __m128i c = _mm_add_epi32(b, _mm_shuffle_epi32(b, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(c, _mm_shuffle_epi32(c, 0xb1)));
+}
 inline i32x16 broadcast_int(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline f32x16 to_float(i32x16 v) { return {_mm512_cvtepi32_ps(v.v)}; }
 inline i32x16 add(i32x16 a, i32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }

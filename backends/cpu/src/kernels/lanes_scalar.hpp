@@ -138,6 +138,22 @@ inline f32x16 load_bfloats(const unsigned char* p) {
   return r;
 }
 
+/// n of shifted = 1.5 * 2^23 + n, |n| < 128.
+inline i32x16 whole_of(const f32x16& shifted) {
+  i32x16 r;
+  for (int l = 0; l < 16; ++l)
+    r.lane[l] = static_cast<std::int8_t>(__builtin_bit_cast(std::uint32_t, shifted.lane[l]) & 255u);
+  return r;
+}
+/// Lanes of -128..127 as bytes.
+inline void store_bytes(signed char* p, const i32x16& v) {
+  for (int l = 0; l < 16; ++l) p[l] = static_cast<signed char>(v.lane[l]);
+}
+inline std::int32_t sum_of(const i32x16& v) {
+  std::int32_t sum = 0;
+  for (int l = 0; l < 16; ++l) sum += v.lane[l];
+  return sum;
+}
 inline i32x16 broadcast_int(std::int32_t x) {
   i32x16 r;
   for (int l = 0; l < 16; ++l) r.lane[l] = x;

@@ -56,39 +56,37 @@ inline float largest(const float* x, std::size_t n) {
   return max_of(m);
 }
 
-/// q = round to nearest even of x * 127 / amax; the sum of every 16 values into sums.
-inline float quantise_block(const float* x, std::size_t n, signed char* q, std::int32_t* sums) {
-  const float amax = largest(x, n);
-  const float inverse = amax > 0.0f ? 127.0f / amax : 0.0f;
-  for (std::size_t i = 0; i < n; i += 16) {
-    std::int32_t sum = 0;
-    for (std::size_t l = 0; l < 16; ++l) {
-      const float shifted = x[i + l] * inverse + 12582912.0f;
-      const auto whole = static_cast<std::int32_t>(__builtin_bit_cast(std::uint32_t, shifted) - 0x4b400000u);
-      q[i + l] = static_cast<signed char>(whole);
-      sum += static_cast<signed char>(whole);
-    }
-    sums[i / 16] = sum;
-  }
-  return amax / 127.0f;
+/// q = round to nearest even of x * inverse, 16 of them. Adding 1.5 * 2^23 rounds; inputs are within 127 / inverse.
+inline i32x16 quantise_16(const float* x, f32x16 inverse, signed char* q) {
+  const i32x16 whole = whole_of(add(mul(load(x), inverse), broadcast(12582912.0f)));
+  store_bytes(q, whole);
+  return whole;
 }
 
 inline void quantise_32(const float* x, std::size_t n, const quantised_row& out) {
-  for (std::size_t b = 0; b < n / 32; ++b) {
-    std::int32_t sums[2];
-    out.scale[b] = quantise_block(x + 32 * b, 32, out.q + 32 * b, sums);
-    out.sum[b] = sums[0] + sums[1];
+  for (std::size_t b = 0; b < n / 32; ++b, x += 32) {
+    const float amax = largest(x, 32);
+    const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
+    const i32x16 low = quantise_16(x, inverse, out.q + 32 * b);
+    const i32x16 high = quantise_16(x + 16, inverse, out.q + 32 * b + 16);
+    out.scale[b] = amax / 127.0f;
+    out.sum[b] = sum_of(add(low, high));
     out.scaled_sum[b] = out.scale[b] * static_cast<float>(out.sum[b]);
   }
 }
 
 inline void quantise_256(const float* x, std::size_t n, const quantised_row& out) {
-  for (std::size_t b = 0; b < n / 256; ++b) {
-    std::int32_t sums[16];
-    out.scale[b] = quantise_block(x + 256 * b, 256, out.q + 256 * b, sums);
-    for (std::size_t i = 0; i < 16; ++i) out.offset[16 * b + i] = -32 * sums[i];
-    for (std::size_t i = 0; i < 8; ++i)
-      out.sum_256[8 * b + i] = static_cast<std::int16_t>(sums[2 * i] + sums[2 * i + 1]);
+  for (std::size_t b = 0; b < n / 256; ++b, x += 256) {
+    const float amax = largest(x, 256);
+    const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
+    out.scale[b] = amax / 127.0f;
+    for (std::size_t i = 0; i < 16; i += 2) {
+      const std::int32_t low = sum_of(quantise_16(x + 16 * i, inverse, out.q + 256 * b + 16 * i));
+      const std::int32_t high = sum_of(quantise_16(x + 16 * i + 16, inverse, out.q + 256 * b + 16 * i + 16));
+      out.offset[16 * b + i] = -32 * low;
+      out.offset[16 * b + i + 1] = -32 * high;
+      out.sum_256[8 * b + i / 2] = static_cast<std::int16_t>(low + high);
+    }
   }
 }
 
