@@ -22,7 +22,7 @@ constexpr std::size_t outputs = 44;  // two strips and twelve outputs of a third
 
 std::vector<const cpu::kernel_table*> all_tables() {
   std::vector<const cpu::kernel_table*> out;
-  for (const auto which : {cpu::isa::scalar, cpu::isa::avx2, cpu::isa::avx512})
+  for (const auto which : {cpu::isa::scalar, cpu::isa::avx2, cpu::isa::avx_vnni, cpu::isa::avx512})
     if (cpu::available(which)) out.push_back(&cpu::kernels_for(which));
   return out;
 }

@@ -18,7 +18,7 @@ namespace {
 
 std::vector<const cpu::kernel_table*> vector_tables() {
   std::vector<const cpu::kernel_table*> out;
-  for (const auto which : {cpu::isa::avx2, cpu::isa::avx512})
+  for (const auto which : {cpu::isa::avx2, cpu::isa::avx_vnni, cpu::isa::avx512})
     if (cpu::available(which)) out.push_back(&cpu::kernels_for(which));
   return out;
 }

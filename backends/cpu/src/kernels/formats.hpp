@@ -25,17 +25,11 @@ struct bf16_blocks {
 
 // --- one scale for 32 values ---
 
-inline void unpack_nibbles(const unsigned char* p, u8x64 (&w)[8]) {
-  for (int j = 0; j < 4; ++j) {
-    const u8x64 both = load_bytes(p + 64 * j);
-    w[j] = low_nibbles(both);
-    w[j + 4] = high_nibbles(both);
-  }
+/// Vector j of 8: values 4 j .. 4 j + 3 of every output.
+inline u8x64 nibbles_of(const unsigned char* p, int j) {
+  return j < 4 ? low_nibbles(load_bytes(p + 64 * j)) : high_nibbles(load_bytes(p + 64 * (j - 4)));
 }
-inline void unpack_five_bits(const unsigned char* p, u8x64 (&w)[8]) {
-  unpack_nibbles(p, w);
-  for (int j = 0; j < 8; ++j) w[j] = add_fifth_bits(w[j], p + 256 + 8 * j);
-}
+inline u8x64 five_bits_of(const unsigned char* p, int j) { return add_fifth_bits(nibbles_of(p, j), p + 256 + 8 * j); }
 
 struct q4_0_blocks {
   static constexpr format kind = format::q4_0;
@@ -44,7 +38,7 @@ struct q4_0_blocks {
   static constexpr std::int32_t offset = -8;  // values are stored as 0..15
   static constexpr bool wide = false;
 
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) { unpack_nibbles(p, w); }
+  static inline u8x64 vector(const unsigned char* p, int j) { return nibbles_of(p, j); }
 };
 
 struct q4_1_blocks {
@@ -54,7 +48,7 @@ struct q4_1_blocks {
   static constexpr std::int32_t offset = 0;
   static constexpr bool wide = false;
 
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) { unpack_nibbles(p, w); }
+  static inline u8x64 vector(const unsigned char* p, int j) { return nibbles_of(p, j); }
 };
 
 struct q5_0_blocks {
@@ -64,7 +58,7 @@ struct q5_0_blocks {
   static constexpr std::int32_t offset = -16;  // values are stored as 0..31
   static constexpr bool wide = false;
 
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) { unpack_five_bits(p, w); }
+  static inline u8x64 vector(const unsigned char* p, int j) { return five_bits_of(p, j); }
 };
 
 struct q5_1_blocks {
@@ -74,7 +68,7 @@ struct q5_1_blocks {
   static constexpr std::int32_t offset = 0;
   static constexpr bool wide = false;
 
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) { unpack_five_bits(p, w); }
+  static inline u8x64 vector(const unsigned char* p, int j) { return five_bits_of(p, j); }
 };
 
 struct q8_0_blocks {
@@ -84,25 +78,27 @@ struct q8_0_blocks {
   static constexpr std::int32_t offset = -128;  // values are stored as 0..255
   static constexpr bool wide = true;
 
-  static inline void unpack(const unsigned char* p, u8x64 (&w)[8]) {
-    for (int j = 0; j < 8; ++j) w[j] = load_bytes(p + 64 * j);
-  }
+  static inline u8x64 vector(const unsigned char* p, int j) { return load_bytes(p + 64 * j); }
 };
 
 // --- scales of scales for 256 values ---
+// A block has parts with one integer scale each, and is gone through in turns of a few parts that share bytes: which of
+// them it is (the side) is known when the code is compiled.
 
 struct q4_k_blocks {
   static constexpr format kind = format::q4_k;
-  static constexpr int parts = 8;            // runs of values with one integer scale
+  static constexpr int turns = 4;
+  static constexpr int sides = 2;            // low and high nibbles
   static constexpr int vectors = 8;          // of 4 values each in a part
   static constexpr bool has_minimum = true;  // then acc = fma(-(dmin * d_a), float(M), acc), M = sum of mn * sum a
   static constexpr std::size_t minima_at = 2176;
   static constexpr std::size_t scale_at = 2304;
 
-  static inline void unpack(const unsigned char* p, int part, u8x64 (&w)[vectors]) {
-    const unsigned char* q = p + 512 * (part / 2);
-    for (int j = 0; j < vectors; ++j)
-      w[j] = part % 2 == 0 ? low_nibbles(load_bytes(q + 64 * j)) : high_nibbles(load_bytes(q + 64 * j));
+  static constexpr int part(int turn, int side) { return 2 * turn + side; }
+  template <int Side>
+  static inline u8x64 vector(const unsigned char* p, int turn, int j) {
+    const u8x64 both = load_bytes(p + 512 * turn + 64 * j);
+    return Side == 0 ? low_nibbles(both) : high_nibbles(both);
   }
   static inline i32x16 part_scale(const unsigned char* p, int part) { return load_u8(p + 2048 + 16 * part); }
   static inline i32x16 start(const activation_rows&, std::size_t, int) { return broadcast_int(0); }
@@ -110,15 +106,17 @@ struct q4_k_blocks {
 
 struct q5_k_blocks {
   static constexpr format kind = format::q5_k;
-  static constexpr int parts = 8;
+  static constexpr int turns = 4;
+  static constexpr int sides = 2;
   static constexpr int vectors = 8;
   static constexpr bool has_minimum = true;
   static constexpr std::size_t minima_at = 2688;
   static constexpr std::size_t scale_at = 2816;
 
-  static inline void unpack(const unsigned char* p, int part, u8x64 (&w)[vectors]) {
-    q4_k_blocks::unpack(p, part, w);
-    for (int j = 0; j < vectors; ++j) w[j] = add_fifth_bits(w[j], p + 2048 + 64 * part + 8 * j);
+  static constexpr int part(int turn, int side) { return 2 * turn + side; }
+  template <int Side>
+  static inline u8x64 vector(const unsigned char* p, int turn, int j) {
+    return add_fifth_bits(q4_k_blocks::vector<Side>(p, turn, j), p + 2048 + 64 * part(turn, Side) + 8 * j);
   }
   static inline i32x16 part_scale(const unsigned char* p, int part) { return load_u8(p + 2560 + 16 * part); }
   static inline i32x16 start(const activation_rows&, std::size_t, int) { return broadcast_int(0); }
@@ -126,36 +124,20 @@ struct q5_k_blocks {
 
 struct q6_k_blocks {
   static constexpr format kind = format::q6_k;
-  static constexpr int parts = 16;
+  static constexpr int turns = 4;  // turn = 2 half + which 16 values of each 32
+  static constexpr int sides = 4;  // quarters of a half: 0 and 1 are low nibbles, 2 and 3 high ones
   static constexpr int vectors = 4;
   static constexpr bool has_minimum = false;
   static constexpr std::size_t scale_at = 3328;
 
-  // part = 8 half + 2 quarter + side, as the file orders them: quarters 0 and 1 are low nibbles.
-  static inline void unpack(const unsigned char* p, int part, u8x64 (&w)[vectors]) {
-    const int half = part / 8;
-    const int quarter = part / 2 % 4;
-    const int side = part % 2;
-    const unsigned char* low = p + 1024 * half + 512 * (quarter % 2) + 256 * side;
-    const unsigned char* up = p + 2048 + 512 * half + 256 * side;
-    for (int j = 0; j < vectors; ++j) {
-      const u8x64 nibbles = load_bytes(low + 64 * j);
-      const u8x64 bits = load_bytes(up + 64 * j);
-      switch (quarter) {
-        case 0:
-          w[j] = either(low_nibbles(nibbles), two_bits_up<0>(bits));
-          break;
-        case 1:
-          w[j] = either(low_nibbles(nibbles), two_bits_up<2>(bits));
-          break;
-        case 2:
-          w[j] = either(high_nibbles(nibbles), two_bits_up<4>(bits));
-          break;
-        default:
-          w[j] = either(high_nibbles(nibbles), two_bits_up<6>(bits));
-          break;
-      }
-    }
+  static constexpr int part(int turn, int quarter) { return 8 * (turn / 2) + 2 * quarter + turn % 2; }
+  template <int Quarter>
+  static inline u8x64 vector(const unsigned char* p, int turn, int j) {
+    const int half = turn / 2;
+    const int at = 256 * (turn % 2) + 64 * j;
+    const u8x64 both = load_bytes(p + 1024 * half + 512 * (Quarter % 2) + at);
+    const u8x64 bits = load_bytes(p + 2048 + 512 * half + at);
+    return either(Quarter < 2 ? low_nibbles(both) : high_nibbles(both), two_bits_up<2 * Quarter>(bits));
   }
   static inline i32x16 part_scale(const unsigned char* p, int part) { return load_i8(p + 3072 + 16 * part); }
   /// Values are stored as 0..63; what that adds is taken back before the integer scale.

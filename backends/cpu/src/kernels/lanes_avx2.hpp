@@ -10,7 +10,8 @@ struct u8x64 {
   __m256i lo, hi;
 };
 
-inline constexpr std::size_t tile_rows = 3;
+inline constexpr std::size_t tile_rows = 4;
+inline constexpr std::size_t tile_strips = 1;
 inline constexpr std::size_t query_tile = 6;
 inline constexpr std::size_t tile_vectors = 1;
 
@@ -126,28 +127,36 @@ inline u8x64 add_fifth_bits(u8x64 v, const unsigned char* mask) {
   return {_mm256_or_si256(v.lo, sixteens(mask)), _mm256_or_si256(v.hi, sixteens(mask + 4))};
 }
 
+/// Four bytes, the same in every lane.
+struct word {
+  __m256i v;
+};
 template <class T>
-inline __m256i four_bytes(const T* p) {
+inline word load_word(const T* p) {
   int x;
   __builtin_memcpy(&x, p, 4);
-  return _mm256_set1_epi32(x);
+  return {_mm256_set1_epi32(x)};
 }
+#if defined(__AVXVNNI__)
+inline __m256i dot4_half(__m256i acc, __m256i w, __m256i a) { return _mm256_dpbusd_avx_epi32(acc, w, a); }
+inline i32x16 dot4_wide(i32x16 acc, u8x64 w, word a) {
+  return {dot4_half(acc.lo, w.lo, a.v), dot4_half(acc.hi, w.hi, a.v)};
+}
+#else
 // Two products of a byte below 129 and a signed byte fit 16 bits, so the saturating instruction is exact.
 inline __m256i dot4_half(__m256i acc, __m256i w, __m256i a) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, a), _mm256_set1_epi16(1)));
 }
-inline i32x16 dot4(i32x16 acc, u8x64 w, const signed char* a) {
-  const __m256i x = four_bytes(a);
-  return {dot4_half(acc.lo, w.lo, x), dot4_half(acc.hi, w.hi, x)};
-}
-inline i32x16 dot4_wide(i32x16 acc, u8x64 w, const signed char* a) {
-  const __m256i x = four_bytes(a);
+inline i32x16 dot4_wide(i32x16 acc, u8x64 w, word a) {
   const u8x64 low = both_and(w, _mm256_set1_epi8(0x7f));
   const u8x64 top = both_and(w, _mm256_set1_epi8(static_cast<char>(0x80)));
-  return {dot4_half(dot4_half(acc.lo, low.lo, x), top.lo, x), dot4_half(dot4_half(acc.hi, low.hi, x), top.hi, x)};
+  return {dot4_half(dot4_half(acc.lo, low.lo, a.v), top.lo, a.v),
+          dot4_half(dot4_half(acc.hi, low.hi, a.v), top.hi, a.v)};
 }
+#endif
+inline i32x16 dot4(i32x16 acc, u8x64 w, word a) { return {dot4_half(acc.lo, w.lo, a.v), dot4_half(acc.hi, w.hi, a.v)}; }
 inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
-  const __m256i x = four_bytes(a);
+  const __m256i x = load_word(a).v;
   return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_128(w)), x)),
           _mm256_add_epi32(acc.hi, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_128(w + 16)), x))};
 }

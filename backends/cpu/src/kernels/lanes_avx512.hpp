@@ -11,6 +11,7 @@ struct u8x64 {
 };
 
 inline constexpr std::size_t tile_rows = 8;
+inline constexpr std::size_t tile_strips = 2;
 inline constexpr std::size_t query_tile = 12;
 inline constexpr std::size_t tile_vectors = 2;
 
@@ -91,17 +92,19 @@ inline u8x64 add_fifth_bits(u8x64 v, const unsigned char* mask) {
   return {_mm512_mask_add_epi8(v.v, bits, v.v, _mm512_set1_epi8(16))};
 }
 
+/// Four bytes, the same in every lane.
+struct word {
+  __m512i v;
+};
 template <class T>
-inline __m512i four_bytes(const T* p) {
+inline word load_word(const T* p) {
   int x;
   __builtin_memcpy(&x, p, 4);
-  return _mm512_set1_epi32(x);
+  return {_mm512_set1_epi32(x)};
 }
-inline i32x16 dot4(i32x16 acc, u8x64 w, const signed char* a) {
-  return {_mm512_dpbusd_epi32(acc.v, w.v, four_bytes(a))};
-}
-inline i32x16 dot4_wide(i32x16 acc, u8x64 w, const signed char* a) { return dot4(acc, w, a); }
+inline i32x16 dot4(i32x16 acc, u8x64 w, word a) { return {_mm512_dpbusd_epi32(acc.v, w.v, a.v)}; }
+inline i32x16 dot4_wide(i32x16 acc, u8x64 w, word a) { return dot4(acc, w, a); }
 inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
   const __m512i wide = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
-  return {_mm512_dpwssd_epi32(acc.v, wide, four_bytes(a))};
+  return {_mm512_dpwssd_epi32(acc.v, wide, load_word(a).v)};
 }

@@ -11,7 +11,8 @@ struct u8x64 {
   std::uint8_t byte[64];  // bytes 4o .. 4o+3 belong to lane o
 };
 
-inline constexpr std::size_t tile_rows = 4;     // rows that share one unpacked block of weights
+inline constexpr std::size_t tile_rows = 4;     // rows that share one unpacked vector of weights
+inline constexpr std::size_t tile_strips = 1;   // strips that share one word of activations
 inline constexpr std::size_t query_tile = 4;    // queries that share a sweep over keys and values
 inline constexpr std::size_t tile_vectors = 1;  // vectors of keys or values that they meet at once
 
@@ -219,14 +220,19 @@ inline u8x64 add_fifth_bits(const u8x64& v, const unsigned char* mask) {
   return r;
 }
 
+/// Four bytes, the same in every lane.
+struct word {
+  signed char byte[4];
+};
+inline word load_word(const signed char* p) { return {{p[0], p[1], p[2], p[3]}}; }
 /// acc[o] + sum of w[4o+i] * a[i], i < 4; w unsigned and below 128, a signed bytes.
-inline i32x16 dot4(i32x16 acc, const u8x64& w, const signed char* a) {
+inline i32x16 dot4(i32x16 acc, const u8x64& w, word a) {
   for (int o = 0; o < 16; ++o)
-    for (int i = 0; i < 4; ++i) acc.lane[o] += w.byte[4 * o + i] * a[i];
+    for (int i = 0; i < 4; ++i) acc.lane[o] += w.byte[4 * o + i] * a.byte[i];
   return acc;
 }
 /// The same for all unsigned bytes.
-inline i32x16 dot4_wide(const i32x16& acc, const u8x64& w, const signed char* a) { return dot4(acc, w, a); }
+inline i32x16 dot4_wide(const i32x16& acc, const u8x64& w, word a) { return dot4(acc, w, a); }
 /// acc[o] + sum of w[2o+i] * a[i], i < 2; w unsigned bytes, a 16-bit numbers.
 inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
   for (int o = 0; o < 16; ++o)

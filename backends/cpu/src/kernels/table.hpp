@@ -128,6 +128,9 @@ extern const kernel_table table;
 namespace avx2 {
 extern const kernel_table table;
 }
+namespace avx_vnni {
+extern const kernel_table table;
+}
 namespace avx512 {
 extern const kernel_table table;
 }

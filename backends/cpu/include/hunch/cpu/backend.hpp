@@ -14,7 +14,7 @@
 namespace hunch::cpu {
 
 /// Instruction sets with kernels of their own. All give the same bits; `best` takes the fastest that the processor has.
-enum class isa : std::uint8_t { best, scalar, avx2, avx512 };
+enum class isa : std::uint8_t { best, scalar, avx2, avx_vnni, avx512 };
 
 struct options {
   unsigned threads = 0;     // 0: all cores
