@@ -147,16 +147,19 @@ activation_rows cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
           to.sum.data(), to.offset.data(), to.sum_256.data()};
 }
 
+// Threads get whole pairs of strips, which is what a tile of the kernels takes.
 void cpu_ops::run_products(std::span<product> products) {
-  std::size_t strips = 0;
-  for (const product& p : products) strips += p.last_strip;
-  threads_.share(strips, [&](unsigned, std::size_t first, std::size_t last) {
+  const auto pairs_of = [](const product& p) { return (p.last_strip + 1) / 2; };
+  std::size_t pairs = 0;
+  for (const product& p : products) pairs += pairs_of(p);
+  threads_.share(pairs, [&](unsigned, std::size_t first, std::size_t last) {
     std::size_t before = 0;
     for (const product& p : products) {
+      const std::size_t after = before + pairs_of(p);
       product mine = p;
-      mine.first_strip = std::clamp(first, before, before + p.last_strip) - before;
-      mine.last_strip = std::clamp(last, before, before + p.last_strip) - before;
-      before += p.last_strip;
+      mine.first_strip = 2 * (std::clamp(first, before, after) - before);
+      mine.last_strip = std::min(2 * (std::clamp(last, before, after) - before), p.last_strip);
+      before = after;
       if (mine.first_strip < mine.last_strip) kernels_.multiply[static_cast<std::size_t>(mine.kind)](mine);
     }
   });
