@@ -57,7 +57,7 @@ concept SelfPassDrafter = requires(D& d, const basic_context<R>& ctx, basic_draf
 /// What is known right after a token was drawn. The root's signal is {0, 1, 0}.
 struct draft_signal {
   node_id node = 0;
-  float probability = 1.0f;  ///< of the drawn token under the law it was drawn from
+  float probability = 1.0f;  ///< of the drawn token under the law it was drawn from; 1 if the policy does not want it
   std::uint32_t depth = 0;
   float entropy = 0.0f;  ///< of that law, in nats; only where the length policy says `wants_entropy`
 };

@@ -34,127 +34,135 @@ inline constexpr double ln2_up = 0x1.62e42fefa39fp-1;  // a little more than ln 
 [[nodiscard]] constexpr double gumbel_ceiling(std::uint32_t bits) noexcept {
   return ln2_up * (std::countl_zero(bits) + 1);
 }
-/// Never below log x, for normal x > 0.
+/// Bits above this give less noise than d: by the same bound noise >= d needs u <= e^-d, and this is at most twice
+/// that.
+[[nodiscard]] constexpr std::uint32_t last_bits_reaching(double d) noexcept {
+  if (!(d > 0)) return ~std::uint32_t{0};
+  const auto halvings = static_cast<int>(std::min(d * 1.4426950408889634, 33.0));
+  return halvings == 0 ? ~std::uint32_t{0} : halvings > 32 ? 0 : std::uint32_t{1} << (32 - halvings);
+}
+/// Never below log x, for normal x > 0; about -709 for 0.
 [[nodiscard]] constexpr double log_ceiling(double x) noexcept {
   return ln2_up * static_cast<double>(static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(x) >> 52) - 1022);
 }
-/// The same in floats; about -88 for 0.
-[[nodiscard, gnu::always_inline]] inline float log_ceiling(float x) noexcept {
-  return 0.69314724f * static_cast<float>((std::bit_cast<std::int32_t>(x) >> 23) - 126);
+
+inline constexpr std::size_t noise_run = 64;  // tokens of sixteen counters
+inline constexpr std::size_t block_runs = row_block / noise_run;
+
+/// Integers in the order of floats: compilers find their largest in wide registers. A NaN is above or below all.
+[[nodiscard, gnu::always_inline]] inline std::int32_t in_order(float x) noexcept {
+  const auto bits = std::bit_cast<std::int32_t>(x);
+  return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+[[nodiscard, gnu::always_inline]] inline std::int64_t in_order(double x) noexcept {
+  const auto bits = std::bit_cast<std::int64_t>(x);
+  return bits ^ ((bits >> 63) & 0x7fffffffffffffff);
+}
+[[nodiscard]] inline float out_of_order(std::int32_t k) noexcept {
+  return std::bit_cast<float>(k ^ ((k >> 31) & 0x7fffffff));
+}
+[[nodiscard]] inline double out_of_order(std::int64_t k) noexcept {
+  return std::bit_cast<double>(k ^ ((k >> 63) & 0x7fffffffffffffff));
 }
 
-/// Whether any of n values (a multiple of row_lanes) can reach `goal` with its noise: nearly always not, found without
-/// a logarithm. level(x[i]) is never below what noise is added to.
-///
-/// In floats, so that it vectorises: the ceiling by the exponent of a float (24 bits of the noise convert exactly),
-/// one ln 2 higher than needed, which is more than floats below 1e5 lose to rounding.
-template <class P, class Level>
-[[gnu::always_inline]] inline bool any_may_reach(float goal, const P* x, const std::uint32_t* bits, std::size_t n,
-                                                 Level level) noexcept {
-  std::int32_t any[row_lanes] = {};
-  for (std::size_t i = 0; i < n; i += row_lanes)
-    for (std::size_t l = 0; l < row_lanes; ++l) {
-      const auto noise = static_cast<float>(static_cast<std::int32_t>(bits[i + l] >> 8));
-      const std::int32_t exponent = (std::bit_cast<std::int32_t>(noise) >> 23) - 127;
-      const float ceiling = 0.69314724f * static_cast<float>(25 - exponent);
-      any[l] |= level(x[i + l]) + ceiling > goal ? 1 : 0;
-    }
-  std::int32_t all = 0;
-  for (std::size_t l = 0; l < row_lanes; ++l) all |= any[l];
-  return all != 0;
-}
-/// Whether comparisons in floats are safe for scores of this size.
-[[nodiscard]] inline bool float_sized(double x) noexcept { return x > -1e5 && x < 1e5; }
-
-/// Finds the token of the largest logit/t + noise. Ties: lower index.
-///
-/// Noise is bounded, so a token further than the bound below the best score so far needs no draw. The largest logit
-/// goes first: its score is close to the best one, and most of the row drops out by comparison alone.
+/// The largest entry of each of `runs` runs.
 template <class P>
-class noise_race {
- public:
-  /// `counters`: whose noise; the third word counts groups of four tokens.
-  noise_race(std::span<const P> logits, P t, const philox_batch& counters) noexcept
-      : x_{logits}, t_{t}, batch_{counters} {}
-
-  /// No_token if the row is not usable. Cost: reads the row twice; draws for what comes within reach of the best.
-  [[nodiscard]] token run() noexcept {
-    const row_peak<P> peak = peak_of(x_);
-    if (!peak.usable()) return no_token;
-    const std::size_t whole = x_.size() - x_.size() % run_size;
-    for (std::size_t i = whole; i < x_.size(); ++i) enter(i, one(i));
-    if (peak.at < whole) judge(&peak.at, 1);
-    for (std::size_t i = 0; i < whole; i += row_block) {
-      std::size_t runs[row_block / run_size];
-      const std::size_t count = within_reach(i, std::min(whole, i + row_block), runs);
-      for (std::size_t r = 0; r < count; r += batch_runs) judge(runs + r, std::min(batch_runs, count - r));
-    }
-    return winner_;
-  }
-
- private:
-  static constexpr std::size_t run_size = 32;  // tokens of eight counters
-
-  static constexpr std::size_t batch_runs = 64 / run_size;
-
-  /// Starts of the runs in [first, end) that hold a logit within reach.
-  std::size_t within_reach(std::size_t first, std::size_t end,
-                           std::size_t (&runs)[row_block / run_size]) const noexcept {
-    const bool safe = float_sized(best_) && t_ > P(1e-3) && t_ < P(1e3);
-    const P floor =
-        safe ? static_cast<P>((best_ - noise_bound) * static_cast<double>(t_)) : -std::numeric_limits<P>::infinity();
-    std::size_t count = 0;
-    wide([&]() __attribute__((always_inline)) {
-      const P* const x = x_.data();
-      std::size_t found = 0;
-      for (std::size_t i = first; i < end; i += run_size) {
-        runs[found] = i;
-        found += any_above(x + i, run_size, floor) ? 1u : 0u;
+void run_tops(const P* x, std::size_t runs, P (&tops)[block_runs]) noexcept {
+  decltype(in_order(P{})) keys[block_runs];
+  wide([&]() __attribute__((always_inline)) {
+    const P* from = x;
+    const std::size_t n = runs;
+    for (std::size_t r = 0; r < n; ++r, from += noise_run) {
+      auto top = in_order(from[0]);
+      for (std::size_t l = 0; l < noise_run; ++l) {
+        const auto k = in_order(from[l]);
+        top = k > top ? k : top;
       }
-      count = found;
-    });
-    return count;
-  }
+      keys[r] = top;
+    }
+  });
+  for (std::size_t r = 0; r < runs; ++r) tops[r] = out_of_order(keys[r]);
+}
 
-  /// Draws for up to batch_runs runs; each is given by any of its tokens.
-  void judge(const std::size_t* runs, std::size_t count) noexcept {
-    for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t j = 0; j < run_size / 4; ++j)
-        batch_.third[run_size / 4 * r + j] = static_cast<std::uint32_t>(runs[r] / run_size * (run_size / 4) + j);
-    philox16(batch_);
-    bool reach[batch_runs] = {true, true};
-    if (float_sized(best_))
-      wide([&]() __attribute__((always_inline)) {
-        const auto goal = static_cast<float>(best_);
-        const auto level = [&](P x) __attribute__((always_inline)) { return static_cast<float>(x / t_); };
-        for (std::size_t r = 0; r < count; ++r)
-          reach[r] = any_may_reach(goal, x_.data() + runs[r] / run_size * run_size, batch_.words + run_size * r,
-                                   run_size, level);
-      });
-    for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t j = 0; reach[r] && j < run_size; ++j)
-        enter(runs[r] / run_size * run_size + j, batch_.words[run_size * r + j]);
-  }
+/// Those of `runs` runs that have a word up to their limit; their numbers come to the front of `which`. Returns their
+/// count.
+inline std::size_t runs_below(const std::uint32_t* words, const std::uint32_t (&limits)[block_runs],
+                              std::size_t (&which)[block_runs], std::size_t runs) noexcept {
+  std::size_t count = 0;
+  wide([&]() __attribute__((always_inline)) {
+    std::size_t found = 0;
+    for (std::size_t r = 0; r < runs; ++r) {
+      const std::uint32_t* const w = words + r * noise_run;
+      const std::uint32_t limit = limits[r];
+      std::uint32_t any = 0;
+      for (std::size_t l = 0; l < noise_run; ++l) any |= w[l] <= limit ? 1u : 0u;
+      which[found] = r;
+      found += any;
+    }
+    count = found;
+  });
+  return count;
+}
 
-  void enter(std::size_t i, std::uint32_t bits) noexcept {
-    const auto x = static_cast<double>(x_[i] / t_);
-    if (!(x + gumbel_ceiling(bits) >= best_)) return;
-    const double score = x + gumbel(bits);
+/// f(i, bits) in order for all tokens whose score can still reach goal(), and some others. A score is a level and
+/// noise; level(x) never falls with x. `counters`: whose noise; the third word counts groups of four tokens.
+///
+/// Noise is bounded, so a run whose largest entry is further than the bound below the goal is not drawn for; of one
+/// that is, mostly the words alone say that no token gets there. Cost: reads the row once.
+template <class P, class Goal, class Level, class F>
+void for_each_noise(std::span<const P> x, const philox_counters& counters, Goal goal, Level level, F f) {
+  const std::size_t whole = x.size() - x.size() % noise_run;
+  for (std::size_t block = 0; block < whole; block += row_block) {
+    const std::size_t runs = std::min(row_block, whole - block) / noise_run;
+    P tops[block_runs];
+    run_tops(x.data() + block, runs, tops);
+    std::uint32_t words[row_block];
+    std::uint32_t limits[block_runs];
+    std::size_t starts[block_runs];  // of the runs that were drawn
+    std::size_t drawn = 0;
+    for (std::size_t r = 0; r < runs; ++r) {
+      const double short_of = goal() - level(tops[r]);
+      if (short_of > noise_bound) continue;
+      starts[drawn] = block + r * noise_run;
+      limits[drawn] = last_bits_reaching(short_of);
+      philox16(counters, static_cast<std::uint32_t>(starts[drawn] / 4), words + drawn * noise_run);
+      ++drawn;
+    }
+    std::size_t which[block_runs];
+    const std::size_t count = runs_below(words, limits, which, drawn);
+    for (std::size_t n = 0; n < count; ++n) {
+      const std::size_t r = which[n];
+      for (std::size_t j = 0; j < noise_run; ++j)
+        if (const std::uint32_t bits = words[r * noise_run + j]; bits <= limits[r]) f(starts[r] + j, bits);
+    }
+  }
+  for (std::size_t i = whole; i < x.size(); ++i) f(i, counters[static_cast<std::uint32_t>(i / 4)][i % 4]);
+}
+
+/// The token of the largest logit / t + noise; ties: lower index. No_token if the row is not usable.
+///
+/// The largest logit goes first: its score is close to the best one, and most of the row drops out by comparison.
+/// Cost: reads the row twice; draws for what comes within reach of the best.
+template <class P>
+[[nodiscard]] token gumbel_argmax(std::span<const P> logits, P t, const philox_counters& counters) noexcept {
+  const row_peak<P> peak = peak_of(logits);
+  if (!peak.usable()) return no_token;
+  double best = -std::numeric_limits<double>::infinity();
+  token winner = no_token;
+  const auto enter = [&](std::size_t i, std::uint32_t bits) {
+    const auto level = static_cast<double>(logits[i] / t);
+    if (!(level + gumbel_ceiling(bits) >= best)) return;
+    const double score = level + gumbel(bits);
     const auto index = static_cast<token>(i);
-    if (!(score > best_ || (score == best_ && index < winner_))) return;
-    best_ = score;
-    winner_ = index;
-  }
-  [[nodiscard]] std::uint32_t one(std::size_t i) const noexcept {
-    return philox4x32({batch_.c0, batch_.c1, static_cast<std::uint32_t>(i / 4), batch_.c3}, batch_.key)[i % 4];
-  }
-
-  std::span<const P> x_;
-  P t_;
-  philox_batch batch_;
-  double best_ = -std::numeric_limits<double>::infinity();
-  token winner_ = no_token;
-};
+    if (!(score > best || (score == best && index < winner))) return;
+    best = score;
+    winner = index;
+  };
+  enter(peak.at, counters[static_cast<std::uint32_t>(peak.at / 4)][peak.at % 4]);
+  for_each_noise(
+      logits, counters, [&] { return best; }, [t](P x) { return static_cast<double>(x / t); }, enter);
+  return winner;
+}
 
 }  // namespace detail
 }  // namespace hunch

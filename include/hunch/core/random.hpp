@@ -106,14 +106,14 @@ class philox {
                                    std::vector<candidate>& out) const {
     out.clear();
     if (k == 0) return;
-    const auto level = [](P x) __attribute__((always_inline)) { return detail::log_ceiling(static_cast<float>(x)); };
-    const auto floor = [](double score) { return static_cast<P>(std::exp(score - detail::noise_bound)); };
-    for_each_noise(q, k, at, purpose::draft, out, floor, level, [&](std::size_t i, std::uint32_t bits) {
-      if (!(q[i] > P{0})) return;
-      const auto x = static_cast<double>(q[i]);
-      if (out.size() == k && !(detail::log_ceiling(x) + detail::gumbel_ceiling(bits) > out.back().score)) return;
-      keep_largest({static_cast<token>(i), portable_log(x) + gumbel(bits)}, k, out);
-    });
+    const auto level = [](P x) { return detail::log_ceiling(static_cast<double>(x)); };
+    detail::for_each_noise(
+        q, counters(at, purpose::draft), goal_of(out, k), level, [&](std::size_t i, std::uint32_t bits) {
+          if (!(q[i] > P{0})) return;
+          const auto x = static_cast<double>(q[i]);
+          if (out.size() == k && !(detail::log_ceiling(x) + detail::gumbel_ceiling(bits) > out.back().score)) return;
+          keep_largest({static_cast<token>(i), portable_log(x) + gumbel(bits)}, k, out);
+        });
   }
 
   /// The k largest logits + G by the noise of at_position, largest first; -inf never. Ties: lower index.
@@ -122,16 +122,13 @@ class philox {
                            std::vector<candidate>& out) const {
     out.clear();
     if (k == 0) return;
-    const philox unsplit{seed_};  // nested decoders share the noise of positions
-    const auto level = [](P x) __attribute__((always_inline)) { return static_cast<float>(x); };
-    const auto floor = [](double score) { return static_cast<P>(score - detail::noise_bound); };
-    const auto judge = [&](std::size_t i, std::uint32_t bits) {
+    const auto level = [](P x) { return static_cast<double>(x); };
+    detail::for_each_noise(logits, shared(position), goal_of(out, k), level, [&](std::size_t i, std::uint32_t bits) {
       const auto x = static_cast<double>(logits[i]);
       if (!(x > -std::numeric_limits<double>::infinity())) return;
       if (out.size() == k && !(x + detail::gumbel_ceiling(bits) > out.back().score)) return;
       keep_largest({static_cast<token>(i), x + gumbel(bits)}, k, out);
-    };
-    unsplit.for_each_noise(logits, k, {position, 0}, purpose::target, out, floor, level, judge);
+    });
   }
 
   /// Gumbel-max over logits / t, with noise keyed by position and token: whoever asks at this position with these
@@ -139,8 +136,7 @@ class philox {
   /// or nothing but -inf. Cost: reads the row twice, draws where a token can still win.
   template <std::floating_point P>
   [[nodiscard]] token at_position(std::uint64_t position, std::span<const P> logits, P t = 1) const noexcept {
-    const philox unsplit{seed_};  // nested decoders share the noise of positions
-    return detail::noise_race<P>{logits, t, unsplit.batch({position, 0}, purpose::target)}.run();
+    return detail::gumbel_argmax<P>(logits, t, shared(position));
   }
 
  private:
@@ -154,38 +150,17 @@ class philox {
     return static_cast<std::uint32_t>(why) | (stage_ & 0xFFu) << 8 | high;
   }
 
-  [[nodiscard]] detail::philox_batch batch(draw_site at, purpose why) const noexcept {
-    return {static_cast<std::uint32_t>(at.round), at.node, last_word(at, why), seed_, {}, {}};
+  [[nodiscard]] detail::philox_counters counters(draw_site at, purpose why) const noexcept {
+    return {static_cast<std::uint32_t>(at.round), at.node, last_word(at, why), seed_};
   }
 
-  /// f(i, bits) in order for all tokens that can still be among the k of largest score, and some others: blocks that
-  /// cannot are left out. floor(score): what a value must exceed to reach a score with any noise.
-  template <class P, class Floor, class Level, class F>
-  void for_each_noise(std::span<const P> x, std::size_t k, draw_site at, purpose why, const std::vector<candidate>& out,
-                      Floor floor, Level level, F f) const {
-    constexpr std::size_t block = 64;
-    detail::philox_batch noise = batch(at, why);
-    for (std::size_t i = 0; i < x.size(); i += block) {
-      const std::size_t count = std::min(block, x.size() - i);
-      const bool skips = count == block && out.size() == k && detail::float_sized(out.back().score);
-      if (skips) {
-        bool reach = false;
-        const P least = floor(out.back().score);
-        detail::wide([&]() __attribute__((always_inline)) { reach = detail::any_above(x.data() + i, block, least); });
-        if (!reach) continue;
-      }
-      for (std::uint32_t c = 0; c < block / 4; ++c) noise.third[c] = static_cast<std::uint32_t>(i / 4) + c;
-      detail::philox16(noise);
-      if (skips) {
-        bool reach = false;
-        const auto goal = static_cast<float>(out.back().score);
-        detail::wide([&]() __attribute__((always_inline)) {
-          reach = detail::any_may_reach(goal, x.data() + i, noise.words, block, level);
-        });
-        if (!reach) continue;
-      }
-      for (std::size_t j = 0; j < count; ++j) f(i + j, noise.words[j]);
-    }
+  /// The noise of a position, which nested decoders share.
+  [[nodiscard]] detail::philox_counters shared(std::uint64_t position) const noexcept {
+    return philox{seed_}.counters({position, 0}, purpose::target);
+  }
+  /// What a score must reach to be among the k of largest score.
+  [[nodiscard]] static auto goal_of(const std::vector<candidate>& out, std::size_t k) noexcept {
+    return [&out, k] { return out.size() == k ? out.back().score : -std::numeric_limits<double>::infinity(); };
   }
 
   std::uint64_t seed_;

@@ -27,6 +27,7 @@ struct confidence_stop {
 /// Stops after a token whose law had more than `nats` of entropy.
 /// Source: Agrawal et al., AdaEDL (2024), with the entropy itself in place of their bound.
 struct entropy_stop {
+  static constexpr bool wants_probability = false;
   static constexpr bool wants_entropy = true;
   float nats = 2.0f;
   std::uint32_t longest = 16;
@@ -39,6 +40,8 @@ struct entropy_stop {
 /// less after another. Only a round that drafted its full length counts as a success (an early end is none).
 class plus_two_minus_one {
  public:
+  static constexpr bool wants_probability = false;
+
   explicit plus_two_minus_one(std::uint32_t start = 5, std::uint32_t longest = 20)
       : length_{start}, longest_{longest} {}
 
@@ -77,6 +80,8 @@ struct draft_costs {
 /// the text changes. Sources: Leviathan et al. (2023), section 3.5; SmartSpec (2024) for the goodput form.
 class best_paying_length {
  public:
+  static constexpr bool wants_probability = false;
+
   explicit best_paying_length(draft_costs costs, std::uint32_t longest = 16, double memory = 0.95,
                               std::uint32_t retry = 16)
       : costs_{std::move(costs)}, memory_{memory}, retry_{retry}, rates_(longest, 0.7) {

@@ -33,25 +33,18 @@ struct best_first_options {
 /// After: parents come before their children, nodes in order of falling probability.
 /// Sources: Li et al., "EAGLE-2" (2024); Wang et al., "OPT-Tree" (2024).
 template <Model B, class W>
-class best_first {
+class best_first : public grown_by_passes<best_first<B, W>, B, W> {
+  using base = grown_by_passes<best_first, B, W>;
+  friend base;
+
  public:
   static constexpr laws sibling_laws = deterministic;
 
   best_first(B& draft, W warp, std::size_t nodes, best_first_options options = {})
-      : pass_{draft, std::move(warp)}, nodes_{nodes}, options_{options}, run_{draft.vocab_size()} {
+      : base{draft, std::move(warp)}, nodes_{nodes}, options_{options}, run_{draft.vocab_size()} {
     if (options.width == 0) raise("hunch: best_first needs a width of at least 1");
   }
 
-  [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
-
-  template <class P, class R>
-  requires Backend<B>
-  void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    begin(ctx, tree);
-    while (const auto wanted = next(ctx, tree)) grow(ctx, tree, pass_.run(*wanted));
-  }
-
-  // The same where the host runs the passes.
   template <class P, class R>
   void begin(const basic_context<R>& ctx, const basic_draft_tree<P>&) {
     pass_.begin();
@@ -68,11 +61,10 @@ class best_first {
     if (!wanted) copy_to(tree);
     return wanted;
   }
-  template <class P, class R>
-  requires is_hosted<B>
-  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) { grow(ctx, tree, rows); }
 
  private:
+  using base::pass_;
+
   struct entry {
     double score;  // log-probability of the path
     std::uint32_t depth;
@@ -107,9 +99,7 @@ class best_first {
 
   template <class R, class Row>
   void expand(const basic_context<R>& ctx, node_id n, const Row& row) {
-    const auto q = pass_.logits(ctx, run_, n, row);
-    if (!softmax(q)) return;
-    largest(std::span<const logit_t<B>>{q}, options_.width, found_);
+    largest(pass_.scratch_law(ctx, run_, n, row), options_.width, found_);
     for (const candidate& c : found_) {
       if (!(c.score > 0)) continue;
       entry e{scores_[n] + std::min(0.0, std::log(c.score)), run_.depth(n) + 1, 0, n, no_node, c.index};
@@ -148,7 +138,6 @@ class best_first {
     }
   }
 
-  level_pass<B, W> pass_;
   std::size_t nodes_;
   best_first_options options_;
   draft_tree run_;              // what the draft model has run

@@ -13,9 +13,19 @@ namespace hunch {
 
 /// Always `gamma` tokens.
 struct fixed_length {
+  static constexpr bool wants_probability = false;
   std::uint32_t gamma = 4;
   [[nodiscard]] bool keep_drafting(const draft_signal& s) const noexcept { return s.depth < gamma; }
 };
+
+/// Whether a length policy reads draft_signal::probability; `static constexpr bool wants_probability = false` says no.
+template <class L>
+[[nodiscard]] constexpr bool wants_probability() noexcept {
+  if constexpr (requires { L::wants_probability; })
+    return L::wants_probability;
+  else
+    return true;
+}
 
 /// Draws a chain token by token while the policy agrees. Stops after an end-of-text token (it stays in the tree),
 /// at the budget, and where nothing could be emitted any more.
@@ -28,12 +38,13 @@ class with_length {
     static_assert(
         LengthPolicy<L>,
         "hunch: a LengthPolicy needs `bool keep_drafting(const draft_signal&)`; see docs/concepts.md#length-policy");
-    if constexpr (requires { L::wants_entropy; }) {
+    constexpr bool entropy = requires { L::wants_entropy; };
+    if constexpr (requires { drafter_.fill_signals(true, true); })
+      drafter_.fill_signals(wants_probability<L>(), entropy);
+    else
       static_assert(
-          requires { drafter_.want_entropy(); },
+          !entropy,
           "hunch: this length policy reads the entropy of the drafted token's law; only model_drafter knows it");
-      drafter_.want_entropy();
-    }
   }
 
   [[nodiscard]] std::size_t vocab_size() const requires requires(const D& d) { d.vocab_size(); }

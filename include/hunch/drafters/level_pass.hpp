@@ -14,21 +14,32 @@
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/pass.hpp>
 #include <hunch/core/random.hpp>
+#include <hunch/core/row_scan.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
 
 namespace hunch {
 
-/// The k largest entries of a row, largest first, -inf and NaN never; ties: lower index. Cost: O(vocab) comparisons.
+/// The k largest entries of a row, largest first, -inf and NaN never; ties: lower index. Cost: reads the row once;
+/// looks into runs that hold something larger than the k-th so far.
 template <class P>
 void largest(std::span<const P> row, std::size_t k, std::vector<candidate>& out) {
+  constexpr std::size_t run = 4 * row_lanes;
   out.clear();
   if (k == 0) return;
-  const auto nothing = -std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const auto x = static_cast<double>(row[i]);
-    if (x > (out.size() == k ? out.back().score : nothing)) keep_largest({static_cast<token>(i), x}, k, out);
+  P least = -std::numeric_limits<P>::infinity();  // what an entry must exceed
+  for (std::size_t first = 0; first < row.size(); first += run) {
+    const std::size_t end = std::min(row.size(), first + run);
+    bool any = true;
+    detail::wide([&]() __attribute__((always_inline)) {
+      any = detail::any_above(row.data() + first, end - first, least);
+    });
+    for (std::size_t i = first; any && i < end; ++i) {
+      if (!(row[i] > least)) continue;
+      keep_largest({static_cast<token>(i), static_cast<double>(row[i])}, k, out);
+      if (out.size() == k) least = static_cast<P>(out.back().score);
+    }
   }
 }
 
@@ -84,20 +95,25 @@ class level_pass {
   [[nodiscard]] std::span<const P> law(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id n,
                                        const Row& row) const {
     const std::span<P> q = tree.make_q(n);
-    std::copy(row.begin(), row.end(), q.begin());
-    warp_(q, prefix_view{ctx.text, tree.view(), n});
-    if (softmax(q)) return q;
+    if (warped_law(warp_, std::span<const P>{row}, prefix_view{ctx.text, tree.view(), n}, q)) return q;
     tree.drop_q(n);
     return {};
   }
 
-  /// The warped logits in scratch, for drafts that leave no law. Valid until the next call.
+  /// The same in scratch, for drafts that leave no law. Valid until the next call.
   template <class P, class R, class Row>
-  [[nodiscard]] std::span<logit_t<B>> logits(const basic_context<R>& ctx, const basic_draft_tree<P>& tree, node_id n,
-                                             const Row& row) {
-    scratch_.assign(row.begin(), row.end());
-    warp_(std::span<logit_t<B>>{scratch_}, prefix_view{ctx.text, tree.view(), n});
-    return scratch_;
+  [[nodiscard]] std::span<const logit_t<B>> scratch_law(const basic_context<R>& ctx, const basic_draft_tree<P>& tree,
+                                                        node_id n, const Row& row) {
+    scratch_.resize(row.size());
+    const std::span<logit_t<B>> law{scratch_};
+    if (warped_law(warp_, std::span<const logit_t<B>>{row}, prefix_view{ctx.text, tree.view(), n}, law)) return law;
+    return {};
+  }
+  /// The warped logits: in scratch, or the row itself. Valid until the next call.
+  template <class P, class R, class Row>
+  [[nodiscard]] std::span<const logit_t<B>> logits(const basic_context<R>& ctx, const basic_draft_tree<P>& tree,
+                                                   node_id n, const Row& row) {
+    return warped_logits(warp_, std::span<const logit_t<B>>{row}, prefix_view{ctx.text, tree.view(), n}, scratch_);
   }
 
   template <class P, class R>
@@ -113,24 +129,42 @@ class level_pass {
   node_id first_ = 0;  // of the level that runs next
 };
 
-/// A drafter that grows its tree level by level: `Self` says which nodes want children and adds them.
-///  - `open(ctx, tree)`            a round begins
-///  - `wants(tree, n)`             whether n is to have children
-///  - `expand(ctx, tree, n, row)`  adds them, from the draft's raw logits after n; no more than ctx.budget nodes in all
-///  - `close_level(ctx, tree)`     all nodes of a level were expanded
+/// A drafter that grows by passes: `Self` has begin, next, and grow(ctx, tree, rows).
 template <class Self, Model B, class W>
-class level_drafter {
+class grown_by_passes {
  public:
   [[nodiscard]] std::size_t vocab_size() const { return pass_.vocab_size(); }
 
   template <class P, class R>
   requires Backend<B>
   void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    begin(ctx, tree);
-    while (const auto wanted = next(ctx, tree)) grow(ctx, tree, pass_.run(*wanted));
+    self().begin(ctx, tree);
+    while (const auto wanted = self().next(ctx, tree)) self().grow(ctx, tree, pass_.run(*wanted));
+  }
+  template <class P, class R>
+  requires is_hosted<B>
+  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) {
+    self().grow(ctx, tree, rows);
   }
 
-  // The same where the host runs the passes.
+ protected:
+  grown_by_passes(B& draft, W warp) : pass_{draft, std::move(warp)} {}
+  [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  level_pass<B, W> pass_;
+};
+
+/// A drafter that grows its tree level by level: `Self` says which nodes want children and adds them.
+///  - `open(ctx, tree)`            a round begins
+///  - `wants(tree, n)`             whether n is to have children
+///  - `expand(ctx, tree, n, row)`  adds them, from the draft's raw logits after n; no more than ctx.budget nodes in all
+///  - `close_level(ctx, tree)`     all nodes of a level were expanded
+template <class Self, Model B, class W>
+class level_drafter : public grown_by_passes<Self, B, W> {
+  using base = grown_by_passes<Self, B, W>;
+  friend base;
+
+ public:
   template <class P, class R>
   void begin(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
     pass_.begin();
@@ -140,17 +174,14 @@ class level_drafter {
   [[nodiscard]] std::optional<pass> next(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
     return pass_.next(ctx, tree, [&](node_id n) { return self().wants(tree, n); });
   }
-  template <class P, class R>
-  requires is_hosted<B>
-  void supply(const basic_context<R>& ctx, basic_draft_tree<P>& tree, basic_rows_ref<P> rows) { grow(ctx, tree, rows); }
 
  protected:
-  level_drafter(B& draft, W warp) : pass_{draft, std::move(warp)} {}
-
-  level_pass<B, W> pass_;
+  using base::base;
+  using base::pass_;
 
  private:
-  [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
+  using base::self;
+
   template <class P, class R, class Rows>
   void grow(const basic_context<R>& ctx, basic_draft_tree<P>& tree, const Rows& rows) {
     pass_.supply(

@@ -1,10 +1,10 @@
 // A draft model, one token at a time.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
@@ -35,8 +35,12 @@ class model_drafter {
   model_drafter(B& draft, W warp) : sequence_{draft}, warp_{std::move(warp)} {}
 
   [[nodiscard]] std::size_t vocab_size() const { return sequence_.vocab_size(); }
-  /// Fills draft_signal::entropy from now on, for one more pass over each row.
-  void want_entropy() noexcept { wants_entropy_ = true; }
+  /// What draft_signal holds from now on; to begin with probabilities alone. Chosen and coupled tokens are found
+  /// without their law: there a probability or an entropy costs two more passes over the row.
+  void fill_signals(bool probability, bool entropy) noexcept {
+    wants_probability_ = probability;
+    wants_entropy_ = entropy;
+  }
 
   template <class P, class R>
   requires Backend<B> std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
@@ -58,32 +62,43 @@ class model_drafter {
   }
 
  private:
-  /// A child of `tip`, with the law that it was drawn from in q where there is one.
+  /// A child of `tip`, with the law that it was drawn from in q where it was drawn.
   template <class P, class R, class Row>
   std::optional<draft_signal> draw(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip,
                                    const Row& row) {
-    const std::span<P> q = tree.make_q(tip);
-    std::copy(row.begin(), row.end(), q.begin());
-    warp_(q, prefix_view{ctx.text, tree.view(), tip});
+    const std::span<const P> raw{row};
+    const prefix_view at{ctx.text, tree.view(), tip};
+    draft_signal drawn;
     token x = no_token;
-    if constexpr (is_greedy<W>()) x = argmax(std::span<const P>{q});
-    if constexpr (sibling_laws == coupled)
-      x = ctx.random.at_position(ctx.position(tree.depth(tip) + 1), std::span<const P>{q});
-    const bool usable = softmax(q);
-    if constexpr (sibling_laws == without_replacement)
+    if constexpr (sibling_laws == without_replacement) {
+      const std::span<P> q = tree.make_q(tip);
+      const bool usable = warped_law(warp_, raw, at, q);
       x = usable ? ctx.random.categorical(ctx.site(tip), purpose::draft, std::span<const P>{q}) : no_token;
-    if (!usable) x = no_token;
-    const float p = x == no_token ? 0.0f : static_cast<float>(q[static_cast<std::size_t>(x)]);
-    const float entropy = wants_entropy_ ? entropy_of(std::span<const P>{q}) : 0.0f;
-    if (sibling_laws != without_replacement || x == no_token) tree.drop_q(tip);
+      if (x == no_token) tree.drop_q(tip);
+      if (x != no_token) fill(drawn, std::span<const P>{q}, x);
+    } else {
+      x = token_at(warp_, ctx.random, ctx.position(tree.depth(tip) + 1), raw, at, scratch_);
+      if (x != no_token && (wants_probability_ || wants_entropy_)) {
+        scratch_.resize(raw.size());
+        if (warped_law(warp_, raw, at, std::span<P>{scratch_})) fill(drawn, std::span<const P>{scratch_}, x);
+      }
+    }
     if (x == no_token) return std::nullopt;
-    const node_id child = tree.add(tip, x);
-    return draft_signal{child, p, tree.depth(child), entropy};
+    drawn.node = tree.add(tip, x);
+    drawn.depth = tree.depth(drawn.node);
+    return drawn;
+  }
+  template <class P>
+  void fill(draft_signal& drawn, std::span<const P> law, token x) const noexcept {
+    drawn.probability = static_cast<float>(law[static_cast<std::size_t>(x)]);
+    if (wants_entropy_) drawn.entropy = entropy_of(law);
   }
 
   text_sequence<B> sequence_;
   W warp_;
+  bool wants_probability_ = true;
   bool wants_entropy_ = false;
+  std::vector<logit_t<B>> scratch_;
 };
 
 template <Model B, class W>

@@ -58,10 +58,10 @@ class static_tree : public level_drafter<static_tree<B, W, Noise>, B, W> {
       if (q.empty()) return;
       ctx.random.ordered_without_replacement(ctx.site(n), q, k, drawn_);
     } else if constexpr (sibling_laws == coupled) {
-      const std::span<const logit_t<B>> logits = pass_.logits(ctx, tree, n, row);
+      const auto logits = pass_.logits(ctx, tree, n, row);
       ctx.random.ordered_at_position(ctx.position(tree.depth(n) + 1), logits, k, drawn_);
     } else {
-      largest(std::span<const logit_t<B>>{pass_.logits(ctx, tree, n, row)}, k, drawn_);
+      largest(pass_.logits(ctx, tree, n, row), k, drawn_);
     }
     for (std::uint32_t rank = 0; rank < drawn_.size(); ++rank) {
       tree.add(n, drawn_[rank].index);

@@ -145,7 +145,7 @@ class swift {
     if constexpr (sibling_laws == coupled) draw_coupled(ctx, tree.depth(parent) + 1, std::span<const P>{q}, room);
     ended_ = !softmax(q);
     if (ended_) return tree.drop_q(parent);
-    const std::size_t children = std::min(room, children_for(*std::max_element(q.begin(), q.end())));
+    const std::size_t children = std::min(room, children_for(peak_of(std::span<const P>{q}).top));
     if constexpr (is_greedy<W>()) largest(std::span<const P>{q}, children, drawn_);
     if constexpr (sibling_laws == without_replacement) draw_own(ctx, parent, std::span<const P>{q}, children);
     if (drawn_.size() > children) drawn_.resize(children);

@@ -53,10 +53,10 @@ template <class P>
 
 namespace detail {
 
-/// y = e^(x/t - top), lane by lane added to `total`. Runs of -inf, which filters leave, become zeros without work.
+/// y = e^((x - top)·by), lane by lane added to `total`. Runs of -inf, which filters leave, become zeros without work.
 /// x and y may be the same.
-template <bool Divides, class P>
-[[gnu::always_inline]] inline void exponentials(const P* x, P* y, std::size_t n, P t, P top,
+template <bool Scales, class P>
+[[gnu::always_inline]] inline void exponentials(const P* x, P* y, std::size_t n, P by, P top,
                                                 double (&total)[row_lanes]) noexcept {
   constexpr std::size_t run = 4 * row_lanes;
   constexpr P nothing = -std::numeric_limits<P>::infinity();
@@ -68,24 +68,38 @@ template <bool Divides, class P>
       for (std::size_t l = 0; l < run; ++l) y[i + l] = P{0};
       continue;
     }
-    for (std::size_t r = i; r < i + run; r += row_lanes) {
-      P v[row_lanes];
-      for (std::size_t l = 0; l < row_lanes; ++l) v[l] = exp_of_negative((Divides ? x[r + l] / t : x[r + l]) - top);
-      for (std::size_t l = 0; l < row_lanes; ++l) y[r + l] = v[l];
-      for (std::size_t l = 0; l < row_lanes; ++l) sums[l] += static_cast<double>(v[l]);
-    }
+    P v[run];
+    for (std::size_t l = 0; l < run; ++l) v[l] = exp_of_negative(Scales ? (x[i + l] - top) * by : x[i + l] - top);
+    for (std::size_t l = 0; l < run; ++l) y[i + l] = v[l];
+    for (std::size_t r = 0; r < run; r += row_lanes)
+      for (std::size_t l = 0; l < row_lanes; ++l) sums[l] += static_cast<double>(v[r + l]);
   }
   for (; i < n; ++i) {
-    y[i] = exp_of_negative((Divides ? x[i] / t : x[i]) - top);
+    y[i] = exp_of_negative(Scales ? (x[i] - top) * by : x[i] - top);
     sums[i % row_lanes] += static_cast<double>(y[i]);
   }
   for (std::size_t l = 0; l < row_lanes; ++l) total[l] = sums[l];
+}
+
+/// The sum of e^(x - top), in double.
+template <class P>
+[[nodiscard]] double mass_below(std::span<const P> row, P top) noexcept {
+  double sums[row_lanes] = {};
+  wide([&]() __attribute__((always_inline)) {
+    P unused[row_block];
+    for (std::size_t i = 0; i < row.size(); i += row_block)
+      exponentials<false>(row.data() + i, unused, std::min(row_block, row.size() - i), P{1}, top, sums);
+  });
+  double mass = 0;
+  for (const double s : sums) mass += s;
+  return mass;
 }
 
 }  // namespace detail
 
 /// The law of logits / t into `law` [vocab], which may be the row itself; -inf becomes exactly 0. The sum is taken in
 /// double. Returns false, with the law unspecified, if the row holds a NaN or +inf, or nothing but -inf.
+/// Relative error of a probability in float: below 4e-7 + 2e-7 for each nat between it and the largest (tested).
 /// Cost: reads the row twice, writes the law and scales it.
 template <class P>
 [[nodiscard]] bool softmax(std::span<const P> logits, P t, std::span<P> law) noexcept {
@@ -96,7 +110,7 @@ template <class P>
     if (t == P{1})
       detail::exponentials<false>(logits.data(), law.data(), logits.size(), t, peak.top, sums);
     else
-      detail::exponentials<true>(logits.data(), law.data(), logits.size(), t, peak.top / t, sums);
+      detail::exponentials<true>(logits.data(), law.data(), logits.size(), P{1} / t, peak.top, sums);
   });
   double sum = 0;
   for (const double s : sums) sum += s;

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -141,10 +143,16 @@ class top_p : public warper_base {
     if (p_ >= 1.0f) return;
     const row_peak<P> peak = peak_of(std::span<const P>{row});
     if (!peak.usable()) return;
-    const double mass = mass_below(std::span<const P>{row}, peak.top);
+    const double mass = detail::mass_below(std::span<const P>{row}, peak.top);
+    const double goal = static_cast<double>(p_) * mass;
+    const P lowest = floor_of(peak.top, mass, row.size());
     thread_local std::vector<entry<P>> order;
-    collect(std::span<const P>{row}, floor_of(peak.top, mass, row.size()), order);
-    const std::size_t kept = nucleus(order, peak.top, static_cast<double>(p_) * mass);
+    std::size_t kept = 0;
+    for (P depth = 4; kept == 0; depth *= 2) {  // few tokens hold most of the mass: look further down only if needed
+      const P floor = std::max(peak.top - depth, lowest);
+      collect(std::span<const P>{row}, floor, order);
+      kept = nucleus(order, peak.top, goal, floor == lowest);
+    }
     const P last = order[kept - 1].first;
     detail::drop_below(row, last);
     for (std::size_t i = kept; i < order.size(); ++i)
@@ -155,19 +163,6 @@ class top_p : public warper_base {
   template <class P>
   using entry = std::pair<P, std::size_t>;  // logit, index
 
-  /// The sum of e^(x - top).
-  template <class P>
-  static double mass_below(std::span<const P> row, P top) noexcept {
-    double sums[row_lanes] = {};
-    detail::wide([&]() __attribute__((always_inline)) {
-      P unused[row_block];
-      for (std::size_t i = 0; i < row.size(); i += row_block)
-        detail::exponentials<false>(row.data() + i, unused, std::min(row_block, row.size() - i), P{1}, top, sums);
-    });
-    double mass = 0;
-    for (const double s : sums) mass += s;
-    return mass;
-  }
   /// Below the top; all tokens up to it together have at most half of what the nucleus may leave out.
   template <class P>
   [[nodiscard]] P floor_of(P top, double mass, std::size_t vocab) const noexcept {
@@ -187,9 +182,10 @@ class top_p : public warper_base {
         if (row[j] > floor) order.emplace_back(row[j], j);
     }
   }
-  /// How many of the first in order reach the goal; they come to the front. Orders 64 entries, then four times as many.
+  /// How many of the first in order reach the goal; they come to the front. If they do not: 0, or, where there are no
+  /// others, all. Orders 64 entries, then four times as many.
   template <class P>
-  static std::size_t nucleus(std::vector<entry<P>>& order, P top, double goal) {
+  static std::size_t nucleus(std::vector<entry<P>>& order, P top, double goal, bool all) {
     const auto before = [](const entry<P>& a, const entry<P>& b) {
       return a.first > b.first || (a.first == b.first && a.second < b.second);
     };
@@ -205,7 +201,7 @@ class top_p : public warper_base {
         sum += static_cast<double>(exp_of_negative(it->first - top));
       }
     }
-    return kept;
+    return all || !(sum < goal) ? kept : 0;
   }
 
   float p_;
@@ -248,6 +244,46 @@ class piped : public warper_base {
 template <LibraryWarper A, LibraryWarper B>
 [[nodiscard]] auto operator|(A a, B b) {
   return piped<A, B>{std::move(a), std::move(b)};
+}
+
+/// The law of a row of raw logits after `warp`, into `law` [vocab]; false, with the law unspecified, if the row is not
+/// usable.
+template <class W, class P>
+[[nodiscard]] bool warped_law(const W& warp, std::span<const P> raw, const prefix_view& at, std::span<P> law) {
+  if constexpr (std::is_same_v<W, temperature>) {
+    return softmax(raw, static_cast<P>(warp.value()), law);  // divides on the way: two passes less
+  } else {
+    std::copy(raw.begin(), raw.end(), law.begin());
+    warp(law, at);
+    return softmax(law);
+  }
+}
+
+/// The warped logits: the row itself where `warp` changes none, else in `scratch`.
+template <class W, class P>
+[[nodiscard]] std::span<const P> warped_logits(const W& warp, std::span<const P> raw, const prefix_view& at,
+                                               std::vector<P>& scratch) {
+  if constexpr (std::is_same_v<W, greedy>) {
+    return raw;
+  } else {
+    scratch.assign(raw.begin(), raw.end());
+    warp(std::span<P>{scratch}, at);
+    return scratch;
+  }
+}
+
+/// The token at a position of a text, from raw logits: by the noise that belongs to the position, or the largest where
+/// `warp` is greedy. No_token if the row is not usable. `scratch` is used where `warp` does more than divide.
+template <class W, class P, class R>
+[[nodiscard]] token token_at(const W& warp, const R& random, std::uint64_t position, std::span<const P> raw,
+                             const prefix_view& at, std::vector<P>& scratch) {
+  if constexpr (is_greedy<W>()) {
+    return argmax(warped_logits(warp, raw, at, scratch));
+  } else if constexpr (std::is_same_v<W, temperature> && requires(P t) { random.at_position(position, raw, t); }) {
+    return random.at_position(position, raw, static_cast<P>(warp.value()));
+  } else {
+    return random.at_position(position, warped_logits(warp, raw, at, scratch));
+  }
 }
 
 }  // namespace hunch

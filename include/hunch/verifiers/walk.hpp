@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include <hunch/core/verifier.hpp>
@@ -33,14 +32,7 @@ template <class P>
 template <class W, class P, class Rows, class R>
 [[nodiscard]] bool target_law(const W& warp, const basic_draft_tree<P>& tree, const Rows& rows, node_id at,
                               const basic_context<R>& ctx, std::span<P> law) {
-  const std::span<const P> raw = rows[at];
-  if constexpr (std::is_same_v<W, temperature>) {
-    return softmax(raw, static_cast<P>(warp.value()), law);  // divides on the way: two passes less
-  } else {
-    std::copy(raw.begin(), raw.end(), law.begin());
-    warp(law, prefix_view{ctx.text, tree.view(), at});
-    return softmax(law);
-  }
+  return warped_law(warp, std::span<const P>{rows[at]}, prefix_view{ctx.text, tree.view(), at}, law);
 }
 
 /// Adds what was decided about to out.tested: on each node of the path the accepted child and the siblings before it,
@@ -62,14 +54,8 @@ void follow_argmax(const W& warp, const basic_draft_tree<P>& tree, const Rows& r
   out.reset();
   out.laws.clear();
   for (node_id at = 0;;) {
-    const std::span<const P> raw = rows[at];
-    if constexpr (std::is_same_v<W, greedy>) {
-      out.next = argmax(raw);
-    } else {
-      out.residual.assign(raw.begin(), raw.end());
-      warp(std::span<P>{out.residual}, prefix_view{ctx.text, tree.view(), at});
-      out.next = argmax(std::span<const P>{out.residual});
-    }
+    out.next =
+        argmax(warped_logits(warp, std::span<const P>{rows[at]}, prefix_view{ctx.text, tree.view(), at}, out.residual));
     at = out.next == no_token ? no_node : tree.child_with(at, out.next);
     if (at == no_node) return count_tested(tree, out);
     out.path.push_back(at);
