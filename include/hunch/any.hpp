@@ -48,6 +48,7 @@ class any_drafter {
   void propose(const decode_context& ctx, draft_tree& tree) { held_->propose(ctx, tree); }
   void observe(const draft_tree& tree, const verdict& v, rows_ref rows) { held_->observe(tree, v, rows); }
   [[nodiscard]] laws laws_at_run_time() const noexcept { return held_->laws_at_run_time(); }
+  [[nodiscard]] bool learns_from_any() const { return held_->learns_from_any(); }
   /// 0: the drafter has none of its own.
   [[nodiscard]] std::size_t vocab_size() const { return held_->vocab_size(); }
 
@@ -57,6 +58,7 @@ class any_drafter {
     virtual void propose(const decode_context&, draft_tree&) = 0;
     virtual void observe(const draft_tree&, const verdict&, rows_ref) = 0;
     [[nodiscard]] virtual laws laws_at_run_time() const noexcept = 0;
+    [[nodiscard]] virtual bool learns_from_any() const = 0;
     [[nodiscard]] virtual std::size_t vocab_size() const = 0;
   };
   template <class D>
@@ -65,6 +67,7 @@ class any_drafter {
     void propose(const decode_context& ctx, draft_tree& tree) override { drafter.propose(ctx, tree); }
     void observe(const draft_tree& tree, const verdict& v, rows_ref rows) override { tell(drafter, tree, v, rows); }
     [[nodiscard]] laws laws_at_run_time() const noexcept override { return detail::held_laws(drafter); }
+    [[nodiscard]] bool learns_from_any() const override { return detail::learns_from_any(drafter); }
     [[nodiscard]] std::size_t vocab_size() const override { return detail::vocab_size_of(drafter); }
     D drafter;
   };

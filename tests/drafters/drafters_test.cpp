@@ -129,6 +129,34 @@ TEST_CASE("model_drafter: leaves the law it drew from, and none when greedy or c
   CHECK(propose(coupled_model_drafter(model, temperature{1.0f})).q(0).empty());
 }
 
+TEST_CASE("model_drafter: probabilities and entropies of greedy and coupled tokens, where the policy reads them",
+          "[model]") {
+  toy_backend model{4, iid_law<float>({0.1f, 0.2f, 0.3f, 0.4f})};
+  const tokens text{1, 2};
+  draft_tree tree{4};
+  tree.reset(2);
+  const auto signal_of = [&](auto drafter, bool probability, bool entropy) {
+    drafter.fill_signals(probability, entropy);
+    tree.reset(2);
+    const auto drawn = drafter.extend(decode_context{.text = text, .budget = 8, .max_depth = 8}, tree, 0);
+    REQUIRE(drawn);
+    CHECK(tree.q(0).empty());
+    return std::pair{*drawn, tree[1]};
+  };
+  const float law[] = {0.1f, 0.2f, 0.3f, 0.4f};
+  const auto best = signal_of(model_drafter(model, greedy{}), true, true);
+  CHECK(best.first.probability == Approx(0.4));
+  CHECK(best.first.entropy == Approx(1.27985));  // of that law, in nats
+  const auto drawn = signal_of(coupled_model_drafter(model, temperature{1.0f}), true, false);
+  CHECK(drawn.first.probability == Approx(law[drawn.second]));
+  CHECK(drawn.first.entropy == 0);
+  const auto unread = signal_of(coupled_model_drafter(model, temperature{1.0f}), false, false);
+  CHECK(unread.second == drawn.second);
+  CHECK(unread.first.probability == 1);
+  static_assert(!wants_probability<fixed_length>() && !wants_probability<best_paying_length>());
+  static_assert(wants_probability<confidence_stop>() && wants_probability<specdec_pp<>>());
+}
+
 TEST_CASE("model_drafter: one pass a token, and one more for the last of a fully accepted round", "[model]") {
   const tokens script{1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7};
   auto target = scripted_target(script);
@@ -180,6 +208,35 @@ TEST_CASE("first_of: asks the second only when the first proposed nothing", "[fi
   second_guesses.observe(tree, v, rows_ref{matrix_view{}});
   CHECK((asked_a == 2 && asked_b == 1 && told_a == 1 && told_b == 1));
   CHECK(tree[1] == 4);
+}
+
+TEST_CASE("first_of: a part that learns from any tree is told every round, chosen at run time or not", "[first_of]") {
+  struct learner {
+    int* told;
+    void propose(const decode_context&, draft_tree&) const {}
+    void observe(const draft_tree&, const verdict&) const { ++*told; }
+    [[nodiscard]] bool learns_from_any() const { return true; }
+  };
+  struct guesser {
+    void propose(const decode_context&, draft_tree& tree) const { tree.add(0, 3); }
+  };
+  int told = 0;
+  draft_tree tree{10};
+  const tokens text{1};
+  verdict v;
+  v.path = {0};
+  const auto round = [&](auto both) {
+    tree.reset(1);
+    both.propose(decode_context{.text = text, .budget = 8, .max_depth = 8}, tree);
+    both.observe(tree, v, rows_ref{matrix_view{}});
+  };
+  round(first_of(guesser{}, learner{&told}));  // the other one proposed
+  CHECK(told == 1);
+  round(first_of(learner{&told}, guesser{}));
+  CHECK(told == 2);
+  round(first_of(any_drafter{guesser{}}, any_drafter{learner{&told}}));
+  CHECK(told == 3);
+  CHECK(token_recycling{8}.learns_from_any());
 }
 
 TEST_CASE("first_of: joins laws, and refuses drafters of two vocabularies", "[first_of]") {

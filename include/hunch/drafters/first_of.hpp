@@ -30,6 +30,15 @@ template <class D>
     return laws_of<D>();
 }
 
+/// Whether a drafter learns from trees that are not its own: it reads tokens and rows, not what became of its guesses.
+template <class D>
+[[nodiscard]] bool learns_from_any(const D& drafter) {
+  if constexpr (requires { drafter.learns_from_any(); })
+    return drafter.learns_from_any();
+  else
+    return false;
+}
+
 /// 0: neither has one of its own.
 template <class A, class B>
 [[nodiscard]] std::size_t either_vocabulary(const A& a, const B& b) {
@@ -95,14 +104,16 @@ class first_of {
       detail::supply_rows(second_, ctx, tree, rows);
   }
 
-  /// The verdict goes to the drafter whose tree it was.
+  /// A part that learns from any tree is told every round (detail::learns_from_any), another one what became of its
+  /// own.
   template <class P>
   requires learns<A, P> || learns<B, P>
   void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result, basic_rows_ref<P> rows) {
-    if (first_proposed_)
-      tell(first_, tree, result, rows);
-    else
-      tell(second_, tree, result, rows);
+    if (first_proposed_ || detail::learns_from_any(first_)) tell(first_, tree, result, rows);
+    if (!first_proposed_ || detail::learns_from_any(second_)) tell(second_, tree, result, rows);
+  }
+  [[nodiscard]] bool learns_from_any() const {
+    return detail::learns_from_any(first_) && detail::learns_from_any(second_);
   }
 
  private:

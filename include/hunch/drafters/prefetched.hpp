@@ -119,16 +119,17 @@ class prefetched {
     const std::size_t free = model_->room(s.inner) - std::min(model_->room(s.inner), s.ran.size() - s.nodes);
     const std::size_t most = std::min(most_guesses_ - std::min(taken, most_guesses_), free);
     if (most == 0) return;
-    text_.assign(s.kept.begin(), s.kept.end());
-    const std::size_t end = text_.size() + s.ran.depth(leaf) + 1;
-    text_.resize(end);
-    for (node_id n = leaf; n != no_node; n = s.ran.parent(n)) text_[s.kept.size() + s.ran.depth(n)] = s.ran[n];
-    guesses_.reset(text_.back());
+    // The text up to the leaf stands behind the kept tokens for the time of the call: no copy of a long text.
+    const std::size_t kept = s.kept.size();
+    s.kept.resize(kept + s.ran.depth(leaf) + 1);
+    for (node_id n = leaf; n != no_node; n = s.ran.parent(n)) s.kept[kept + s.ran.depth(n)] = s.ran[n];
+    guesses_.reset(s.kept.back());
     decode_context ctx;
-    ctx.text = text_;
+    ctx.text = s.kept;
     ctx.budget = most + 1;
     ctx.max_depth = static_cast<std::uint32_t>(most);
     guesser_.propose(ctx, guesses_);
+    s.kept.resize(kept);
     places_.assign(1, leaf);
     for (node_id n = 1; n < guesses_.size() && n <= most; ++n)
       places_.push_back(s.ran.add(places_[guesses_.parent(n)], guesses_[n]));
@@ -138,7 +139,6 @@ class prefetched {
   D guesser_;
   std::size_t most_guesses_;
   basic_draft_tree<scalar> guesses_;  // of one leaf
-  std::vector<token> text_;           // up to that leaf
   std::vector<node_id> places_;       // of guesses_'s nodes in `ran`
   std::vector<node_id> path_;
 };

@@ -128,6 +128,9 @@ class token_recycling {
     }
   }
 
+  /// What a token is followed by is the target's, whoever drafted it: beside another drafter it is told every round.
+  [[nodiscard]] static constexpr bool learns_from_any() noexcept { return true; }
+
   template <class P>
   void observe(const basic_draft_tree<P>& tree, const basic_verdict<P>& result, basic_rows_ref<P> rows) {
     fit(tree.vocab());
