@@ -29,6 +29,7 @@
 #include <hunch/drafters/none.hpp>
 #include <hunch/drafters/prefetched.hpp>
 #include <hunch/drafters/prompt_lookup.hpp>
+#include <hunch/drafters/skipping.hpp>
 #include <hunch/drafters/staged.hpp>
 #include <hunch/drafters/static_tree.hpp>
 #include <hunch/drafters/stochastic_beam.hpp>
