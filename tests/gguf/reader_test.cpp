@@ -1,6 +1,9 @@
 // Files that are as they should be, on disk and in memory.
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -134,4 +137,48 @@ TEST_CASE("gguf: block sizes are those of the format", "[gguf]") {
 TEST_CASE("gguf: tensor types that were withdrawn or never existed are refused by name and number", "[gguf]") {
   CHECK(says(refusal([] { return gguf::traits_of(static_cast<tensor_type>(4)); }), "4", "Q4_2", "withdrawn"));
   CHECK(says(refusal([] { return gguf::traits_of(static_cast<tensor_type>(999)); }), "999", "unknown"));
+}
+
+namespace {
+
+// Memory of this process that belongs to mapped files, in KiB.
+std::size_t mapped_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("RssFile:", 0) == 0) return std::stoul(line.substr(8));
+  return 0;
+}
+
+std::size_t sum_of(std::span<const std::byte> bytes) {
+  std::size_t sum = 0;
+  for (const std::byte b : bytes) sum += std::to_integer<std::size_t>(b);
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("gguf: a released tensor leaves memory and can be read again", "[gguf]") {
+  const std::vector<float> many(std::size_t{4} << 20, 1.0F);  // 16 MiB
+  gguf_writer w;
+  w.tensor("large", {1024, 4096}, many);
+  const temporary_file on_disk{w.build()};
+  const file f{on_disk.path};
+  const std::size_t expected = sum_of(f.at("large").data);
+  const std::size_t before = mapped_kib();
+  f.release(f.at("large"));
+  if (before != 0) CHECK(mapped_kib() + 15 * 1024 < before);
+  CHECK(sum_of(f.at("large").data) == expected);
+}
+
+TEST_CASE("gguf: releasing a tensor of borrowed bytes leaves them as they are", "[gguf]") {
+  const std::vector<float> many(1 << 14, 1.0F);
+  gguf_writer w;
+  w.tensor("borrowed", {128, 128}, many);
+  const auto bytes = w.build();
+  std::vector<std::uint64_t> aligned((bytes.size() + 7) / 8);
+  std::memcpy(aligned.data(), bytes.data(), bytes.size());
+  const file f = file::from_bytes({reinterpret_cast<const std::byte*>(aligned.data()), bytes.size()}, "borrowed");
+  const std::size_t expected = sum_of(f.at("borrowed").data);
+  f.release(f.at("borrowed"));
+  CHECK(sum_of(f.at("borrowed").data) == expected);
 }

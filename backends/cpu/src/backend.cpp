@@ -21,7 +21,8 @@ namespace hunch::cpu {
 namespace detail {
 namespace {
 
-constexpr std::size_t prefill_rows = 64;  // rows that share one reading of the weights
+constexpr std::size_t prefill_rows = 64;         // rows that share one reading of the weights
+constexpr std::size_t rows_between_drops = 128;  // of the embedding; each may bring 64 KiB of the map in
 
 // Upper bound of the bytes of all packed matrices: any tensor may be one, and the embedding may be the head as well.
 std::size_t arena_bytes(const gguf::file& from) {
@@ -44,12 +45,34 @@ void check_context(const gguf::model_config& c, std::size_t context) {
 
 // Turns tensors into the forms of this backend.
 struct weight_maker {
+  const gguf::file& file;
   pool& threads;
   weight_arena arena;
 
   [[nodiscard]] row_table table(const gguf::tensor& t) const { return table_of(t); }
   [[nodiscard]] float_vector vector(const gguf::tensor& t) const { return vector_of(t); }
-  [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) { return pack(t, arena, threads); }
+  // Piece by piece, so that no matrix is in memory twice: what was packed leaves the map.
+  [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) {
+    const auto rows = static_cast<std::size_t>(t.rows());
+    const std::size_t row_bytes = row_bytes_of(t);
+    // Of whole pairs of strips: those take a multiple of 64 bytes in every format, so that pieces join.
+    constexpr std::size_t together = 2 * strip_outputs;
+    const std::size_t most = std::max<std::size_t>(1, piece_bytes / row_bytes / together) * together;
+    packed_matrix whole;
+    gguf::tensor piece = t;
+    for (std::size_t first = 0; first < rows; first += most) {
+      const std::size_t count = std::min(most, rows - first);
+      piece.shape = {t.shape[0], count};
+      piece.data = t.data.subspan(first * row_bytes, count * row_bytes);
+      const packed_matrix packed = pack(piece, arena, threads);
+      if (first == 0) whole = packed;
+      file.release(piece);
+    }
+    whole.outputs = rows;
+    return whole;
+  }
+
+  static constexpr std::size_t piece_bytes = std::size_t{8} << 20;
 };
 
 }  // namespace
@@ -61,7 +84,7 @@ struct model {
         context{with.context == 0 ? config.context_length : with.context},
         threads{with.threads},
         kernels{kernels_for(with.kernels)},
-        maker{threads, weight_arena{arena_bytes(file)}},
+        maker{file, threads, weight_arena{arena_bytes(file)}},
         weights{transformer::load_weights<row_table, packed_matrix, float_vector>(file, config, maker)},
         graph{config, weights},
         ops{config, kernels, threads} {
@@ -111,6 +134,15 @@ struct model {
     ops.begin(rows, logits);
     graph.run(ops, p);
     ops.finish();
+    drop_embedding(rows.size());
+  }
+
+  // A tied embedding is in memory as the head; what the map brings in around the rows that are read goes again.
+  void drop_embedding(std::size_t rows_read) {
+    embedded += rows_read;
+    if (!config.tied_head || embedded < rows_between_drops) return;
+    embedded = 0;
+    file.release(file.at("token_embd.weight"));
   }
 
   // An empty mask and one that skips nothing mean the same.
@@ -130,6 +162,7 @@ struct model {
   cpu_ops ops;
   std::vector<pass_row> rows;
   std::vector<float*> logits;
+  std::size_t embedded = 0;  // rows read since the embedding's pages were dropped
   one_at_a_time alone;
 };
 

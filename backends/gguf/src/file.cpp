@@ -199,6 +199,10 @@ void file::read() {
   }
 }
 
+void file::release(const tensor& t) const noexcept {
+  if (mapping_ != nullptr) gguf::release(t.data);
+}
+
 const tensor* file::find(std::string_view name) const noexcept {
   const auto it = index_.find(name);
   return it == index_.end() ? nullptr : &tensors_[it->second];

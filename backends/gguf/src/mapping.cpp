@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <hunch/core/error.hpp>
 #include <string>
 #include <system_error>
@@ -48,6 +49,16 @@ mapping map_file(const std::filesystem::path& path) {
   const auto* first = static_cast<const std::byte*>(address);
   const auto unmap = [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); };
   return {std::shared_ptr<const std::byte>(first, unmap), {first, size}};
+}
+
+void release(std::span<const std::byte> bytes) noexcept {
+  const long asked = ::sysconf(_SC_PAGESIZE);
+  if (asked <= 0) return;
+  const auto page = static_cast<std::uintptr_t>(asked);
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size()) / page * page;
+  // A hint: where it fails, the pages only stay.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace hunch::gguf

@@ -17,4 +17,7 @@ struct mapping {
 /// Maps `path`. Throws hunch::error with the path and the system's reason.
 [[nodiscard]] mapping map_file(const std::filesystem::path& path);
 
+/// Takes whole pages of a mapping out of memory; they are read from the file again when they are touched.
+void release(std::span<const std::byte> bytes) noexcept;
+
 }  // namespace hunch::gguf

@@ -37,6 +37,10 @@ class file {
   [[nodiscard]] const tensor& at(std::string_view wanted) const;
   [[nodiscard]] std::span<const tensor> tensors() const noexcept { return tensors_; }  // in file order
 
+  /// Says that a tensor's bytes are not needed soon: their pages leave memory, and come back from the file when they
+  /// are read again. Does nothing to bytes that are borrowed.
+  void release(const tensor& t) const noexcept;
+
   [[nodiscard]] const metadata& keys() const noexcept { return keys_; }
   /// See metadata::get: nothing when the key is missing, hunch::error when it is of another type.
   template <class T>
