@@ -1,0 +1,33 @@
+#include <algorithm>
+
+#include "kernels/answers.hpp"
+#include "launch.hpp"
+#include "sequence_state.hpp"
+
+namespace hunch::cuda::detail {
+
+std::span<const token> ask(const sequence_state& s, const device_answers::question& what) {
+  device_answers& known = s.answers;
+  if (known.asked == what) return known.tokens;
+  const std::size_t rows = s.depths.size();
+  if (s.scratch.size() < rows) s.scratch = device_array<token>{rows + rows / 2};
+  for (std::size_t first = 0; first < rows; first += max_rows) {
+    const std::size_t count = std::min<std::size_t>(max_rows, rows - first);
+    row_question q{};
+    q.logits = s.logits.on_device(first);
+    q.vocab = static_cast<std::uint32_t>(s.logits.width());
+    q.greedy = what.greedy;
+    q.temperature = what.temperature;
+    q.seed = what.seed;
+    for (std::size_t r = 0; r < count; ++r) q.position[r] = what.base + s.depths[first + r];
+    q.tokens = s.scratch.data() + first;
+    launch(*s.queue, answer_rows<>, {static_cast<unsigned>(count)}, answer_threads, q);
+  }
+  known.tokens.resize(rows);
+  s.queue->to_host(known.tokens.data(), s.scratch.data(), rows * sizeof(token));
+  s.queue->wait();
+  known.asked = what;
+  return known.tokens;
+}
+
+}  // namespace hunch::cuda::detail

@@ -1,0 +1,178 @@
+#include <hunch/cuda/backend.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include <hunch/core/error.hpp>
+
+#include "model.hpp"
+
+namespace hunch::cuda {
+
+using detail::model;
+using detail::row_set;
+using detail::sequence_state;
+
+std::size_t logit_rows::size() const noexcept { return rows_ == nullptr ? 0 : rows_->rows.size(); }
+std::span<const float> logit_rows::operator[](std::size_t i) const {
+  HUNCH_EXPECTS(i < size(), "row index out of range");
+  const row_set::entry& at = rows_->rows[i];
+  return at.sequence->logits.fetch(at.row, *at.sequence->queue);
+}
+token logit_rows::argmax(std::size_t i) const {
+  HUNCH_EXPECTS(i < size(), "row index out of range");
+  const row_set::entry& at = rows_->rows[i];
+  return detail::ask(*at.sequence, {})[at.row];
+}
+token logit_rows::at_position(std::size_t i, std::uint64_t position, std::uint64_t seed, float temperature) const {
+  HUNCH_EXPECTS(i < size(), "row index out of range");
+  const row_set::entry& at = rows_->rows[i];
+  const std::uint64_t base = position - at.sequence->depths[at.row];
+  return detail::ask(*at.sequence, {.greedy = false, .seed = seed, .base = base, .temperature = temperature})[at.row];
+}
+
+std::string why_no_device(int device) {
+  try {
+    (void)use_device(device);
+    return {};
+  } catch (const error& e) {
+    return e.what();
+  }
+}
+
+sequence::sequence(std::unique_ptr<sequence_state> state) : state_{std::move(state)} {}
+sequence::sequence(sequence&&) noexcept = default;
+sequence& sequence::operator=(sequence&&) noexcept = default;
+sequence::~sequence() = default;
+std::size_t sequence::kept() const noexcept { return state_->slots.kept(); }
+std::size_t sequence::pending() const noexcept { return state_->slots.pending(); }
+
+backend::backend(const gguf::file& from, const options& with) : model_{std::make_unique<model>(from, with)} {}
+backend::backend(backend&&) noexcept = default;
+backend& backend::operator=(backend&&) noexcept = default;
+backend::~backend() = default;
+
+std::size_t backend::vocab_size() const noexcept { return model_->config.vocab; }
+std::size_t backend::layer_count() const noexcept { return model_->config.layers; }
+const gguf::model_config& backend::config() const noexcept { return model_->config; }
+const std::string& backend::device_name() const noexcept { return model_->device.name; }
+std::size_t backend::context() const noexcept { return model_->context; }
+void backend::wait() const { model_->queue.wait(); }
+memory_use backend::memory() const noexcept {
+  const gguf::model_config& c = model_->config;
+  return {model_->store.bytes(), c.layers * c.kv_dim() * 2 * sizeof(std::uint16_t), model_->pool->size()};
+}
+
+sequence backend::open() {
+  const auto visit = model_->enter();
+  return sequence{std::make_unique<sequence_state>(model_->pool, model_->context, model_->queue)};
+}
+std::size_t backend::room(const sequence& s) const noexcept { return s.state_->slots.room(); }
+
+void backend::prefill(sequence& s, std::span<const token> tokens) {
+  const auto visit = model_->enter();
+  sequence_state& state = *s.state_;
+  model_->check_tokens(tokens);
+  if (state.slots.pending() != 0)
+    raise("cuda: " + std::to_string(state.slots.pending()) + " nodes are pending; commit before prefill");
+  if (tokens.size() > state.slots.room())
+    raise("cuda: " + std::to_string(tokens.size()) + " tokens do not fit, there is room for " +
+          std::to_string(state.slots.room()) + "; ask room() before a pass, or use a larger context");
+  state.hidden.clear();
+  while (!tokens.empty()) {
+    const std::size_t count = std::min<std::size_t>(max_rows, tokens.size());
+    state.pages.reserve(state.slots.kept() + count, model_->queue);
+    model_->rows.clear();
+    state.slots.append_chain(count);
+    try {
+      model_->add_rows(state, 0, tokens.first(count), false);
+      model_->run({.mask = {}, .head = false});
+    } catch (...) {
+      state.slots.retract(0);
+      throw;
+    }
+    state.slots.commit_chain();
+    tokens = tokens.subspan(count);
+  }
+}
+
+logit_rows backend::forward(sequence& s, tree_view tree) { return forward(s, tree, {}); }
+
+logit_rows backend::forward(sequence& s, tree_view tree, layer_mask mask) {
+  const auto visit = model_->enter();
+  sequence_state& state = *s.state_;
+  mask = model::normal(mask);
+  model_->take(state, tree, mask);
+  try {
+    model_->rows.clear();
+    model_->add_rows(state, tree.first, tree.tokens, true);
+    model_->run({.mask = mask, .head = true});
+  } catch (...) {
+    state.slots.retract(tree.first);
+    throw;
+  }
+  state.rows.rows.clear();
+  for (std::size_t r = 0; r < tree.fresh(); ++r) state.rows.rows.push_back({&state, r});
+  return logit_rows{state.rows};
+}
+
+logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
+  const auto visit = model_->enter();
+  if (work.empty()) return {};
+  std::size_t taken = 0;
+  try {  // all or nothing: undo what was taken when an entry is refused
+    for (; taken < work.size(); ++taken) {
+      for (std::size_t j = 0; j < taken; ++j)
+        if (work[j].sequence == work[taken].sequence)
+          raise("cuda: a sequence is twice in a batch; give each one entry");
+      model_->take(*work[taken].sequence->state_, work[taken].tree, {});
+    }
+    model_->rows.clear();
+    for (const auto& entry : work) model_->add_rows(*entry.sequence->state_, entry.tree.first, entry.tree.tokens, true);
+    model_->run({.mask = {}, .head = true});
+  } catch (...) {
+    for (std::size_t j = 0; j < taken; ++j) work[j].sequence->state_->slots.retract(work[j].tree.first);
+    throw;
+  }
+  row_set& all = work.front().sequence->state_->rows;
+  all.rows.clear();
+  for (const auto& entry : work)
+    for (std::size_t r = 0; r < entry.tree.fresh(); ++r) all.rows.push_back({entry.sequence->state_.get(), r});
+  return logit_rows{all};
+}
+
+void backend::commit(sequence& s, std::span<const node_id> path) {
+  const auto visit = model_->enter();
+  sequence_state& state = *s.state_;
+  if (!path.empty() && !state.mask.empty())
+    raise("cuda: nodes that were run without some layers cannot be committed; roll them back with commit({})");
+  const auto moves = state.slots.commit(path);
+  state.mask.clear();
+  move_kept(model_->queue, state.pages.on_device(), state.pages.shape(), moves);
+}
+
+void backend::rewind(sequence& s, std::size_t n) {
+  const auto visit = model_->enter();
+  s.state_->slots.rewind(n);
+  s.state_->mask.clear();
+}
+
+sequence backend::fork(const sequence& s) {
+  const sequence_state& from = *s.state_;
+  HUNCH_EXPECTS(from.slots.pending() == 0, "commit before fork");
+  sequence copy = open();
+  const auto visit = model_->enter();
+  copy.state_->pages.copy_from(from.pages, from.slots.kept(), model_->queue);
+  copy.state_->slots.append_chain(from.slots.kept());
+  copy.state_->slots.commit_chain();
+  return copy;
+}
+
+std::span<const float> backend::hidden(const sequence& s, node_id n) const {
+  HUNCH_EXPECTS(n < s.state_->hidden.size(), "the last pass of this sequence had no such node");
+  return s.state_->hidden.fetch(n, model_->queue);
+}
+
+}  // namespace hunch::cuda

@@ -1,0 +1,107 @@
+// Tokens of rows of logits: the largest logit, or the largest with the noise of its position.
+#pragma once
+
+#include <cstdint>
+
+#include "noise.hpp"
+#include "pass.hpp"
+#include "simt.hpp"
+
+namespace hunch::cuda {
+
+inline constexpr unsigned answer_threads = 512;
+
+/// What is asked about the rows of one launch.
+struct row_question {
+  const float* logits;  // [rows, vocab]
+  std::uint32_t vocab;
+  bool greedy;
+  float temperature;
+  std::uint64_t seed;
+  std::uint64_t position[max_rows];  // of what each row decides
+  std::int32_t* tokens;              // [rows]
+};
+
+struct answer_memory {
+  static constexpr unsigned warps = answer_threads / warp_lanes;
+  float top[warps];
+  double score[warps];
+  std::uint32_t at[warps];
+  std::uint32_t broken[warps];
+};
+
+/// The better of two scores; of equals the lower index.
+template <class T>
+__device__ __forceinline__ void keep_better(T& score, std::uint32_t& at, T other, std::uint32_t other_at) {
+  if (!(other > score || (other == score && other_at < at))) return;
+  score = other;
+  at = other_at;
+}
+
+/// The best of all threads of the block, known to all of them afterwards. `slot` [warps] is shared memory.
+template <class T>
+__device__ __forceinline__ void best_of_block(T& score, std::uint32_t& at, T* slot, std::uint32_t* slot_at) {
+  for (int step = 16; step > 0; step /= 2) {
+    const T other = lane_xor(score, step);
+    const std::uint32_t other_at = lane_xor(at, step);
+    keep_better(score, at, other, other_at);
+  }
+  const unsigned warp = threadIdx.x / warp_lanes;
+  if (threadIdx.x % warp_lanes == 0) {
+    slot[warp] = score;
+    slot_at[warp] = at;
+  }
+  sync_block();
+  for (unsigned w = 0; w < answer_memory::warps; ++w) keep_better(score, at, slot[w], slot_at[w]);
+  sync_block();
+}
+
+/// Grid: rows. A row with a NaN or +inf, or with nothing but -inf, gives -1.
+template <int = 0>
+__global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) {
+  auto& memory = shared<answer_memory>();
+  const float* const x = ask.logits + std::size_t{blockIdx.x} * ask.vocab;
+  float top = -__builtin_huge_valf();
+  std::uint32_t at = 0xffffffffu, broken = 0;
+  for (std::uint32_t i = threadIdx.x; i < ask.vocab; i += answer_threads) {
+    const float v = x[i];
+    if (!(v == v)) broken = 1;
+    if (v > top) {
+      top = v;
+      at = i;
+    }
+  }
+  for (int step = 16; step > 0; step /= 2) broken |= lane_xor(broken, step);
+  if (threadIdx.x % warp_lanes == 0) memory.broken[threadIdx.x / warp_lanes] = broken;
+  best_of_block(top, at, memory.top, memory.at);
+  for (unsigned w = 0; w < answer_memory::warps; ++w) broken |= memory.broken[w];
+  const bool usable = broken == 0 && top > -__builtin_huge_valf() && top < __builtin_huge_valf();
+  if (!usable || ask.greedy) {
+    if (threadIdx.x == 0) ask.tokens[blockIdx.x] = usable ? static_cast<std::int32_t>(at) : -1;
+    return;
+  }
+  // Noise lies between log(-log(2^-33)) > -4 and 23: a token that far below the largest logit cannot win.
+  const double floor = static_cast<double>(top / ask.temperature) - 4.0 - 23.0;
+  const std::uint64_t position = ask.position[blockIdx.x];
+  double best = -__builtin_huge_val();
+  at = 0xffffffffu;
+  for (std::uint32_t group = threadIdx.x; 4 * group < ask.vocab; group += answer_threads) {
+    bool in_reach = false;
+    for (std::uint32_t i = 4 * group; i < 4 * group + 4 && i < ask.vocab; ++i)
+      in_reach = in_reach || static_cast<double>(x[i] / ask.temperature) >= floor;
+    if (!in_reach) continue;
+    constexpr std::uint32_t target_purpose = 4;  // hunch::purpose::target
+    std::uint32_t words[4] = {static_cast<std::uint32_t>(position), 0, group,
+                              target_purpose | static_cast<std::uint32_t>(position >> 32) << 16};
+    philox_words(words, ask.seed);
+#pragma unroll
+    for (std::uint32_t j = 0; j < 4; ++j)
+      if (4 * group + j < ask.vocab)
+        keep_better(best, at, static_cast<double>(x[4 * group + j] / ask.temperature) + device_gumbel(words[j]),
+                    4 * group + j);
+  }
+  best_of_block(best, at, memory.score, memory.at);
+  if (threadIdx.x == 0) ask.tokens[blockIdx.x] = static_cast<std::int32_t>(at);
+}
+
+}  // namespace hunch::cuda
