@@ -48,29 +48,33 @@ struct quantised_rows {
 
   quantised_rows(const cpu::kernel_table& with, cpu::activation_kind kind, std::vector<float> values)
       : x{std::move(values)},
-        q(x.size()),
-        scale(x.size() / 32),
-        scaled_sum(x.size() / 32),
-        sum(x.size() / 32),
-        offset(x.size() / 16),
-        sum_256(x.size() / 32),
+        q(room()),
+        scale(room() / 32),
+        scaled_sum(room() / 32),
+        sum(room() / 32),
+        offset(room() / 16),
+        sum_256(room() / 32),
         block{kind == cpu::activation_kind::int8_256 ? 256u : 32u} {
     if (kind == cpu::activation_kind::f32) return;
     const auto quantise = block == 256 ? with.quantise_256 : with.quantise_32;
-    for (std::size_t r = 0; r < x.size() / inputs; ++r)
+    for (std::size_t r = 0; r < x.size() / inputs; ++r) {
+      const std::size_t at = place(r, 0);
       quantise(x.data() + r * inputs, inputs,
-               {q.data() + r * inputs, scale.data() + r * (inputs / block), scaled_sum.data() + r * (inputs / 32),
-                sum.data() + r * (inputs / 32), offset.data() + r * (inputs / 16), sum_256.data() + r * (inputs / 32)});
+               {q.data() + at * block, scale.data() + at, scaled_sum.data() + at, sum.data() + at,
+                offset.data() + 16 * at, sum_256.data() + 8 * at});
+    }
   }
 
-  [[nodiscard]] cpu::activation_rows from(std::size_t r) const {
-    return {x.data() + r * inputs,
-            q.data() + r * inputs,
-            scale.data() + r * (inputs / block),
-            scaled_sum.data() + r * (inputs / 32),
-            sum.data() + r * (inputs / 32),
-            offset.data() + r * (inputs / 16),
-            sum_256.data() + r * (inputs / 32)};
+  // Values of whole groups of rows.
+  [[nodiscard]] std::size_t room() const {
+    return (x.size() / inputs + cpu::group_rows - 1) / cpu::group_rows * cpu::group_rows * inputs;
+  }
+  // Where the block of input i of row r lies, in blocks.
+  [[nodiscard]] std::size_t place(std::size_t r, std::size_t i) const {
+    return cpu::block_at(r, i / block, inputs / block);
+  }
+  [[nodiscard]] cpu::activation_rows all() const {
+    return {x.data(), q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sum_256.data()};
   }
 };
 
@@ -95,9 +99,11 @@ matrix random_matrix(tensor_type type, std::uint64_t seed) {
   return m;
 }
 
-// Rows [first, first + count) in one call.
-std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const quantised_rows& in, std::size_t first,
-                          std::size_t count, const float* bias = nullptr) {
+// Rows [first, first + count) of x in one call.
+std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const std::vector<float>& x,
+                          std::size_t first, std::size_t count, const float* bias = nullptr) {
+  const auto at = [&](std::size_t r) { return x.begin() + static_cast<std::ptrdiff_t>(r * inputs); };
+  const quantised_rows in{with, cpu::activations_of(m.packed.kind), {at(first), at(first + count)}};
   std::vector<row> out(count, row(outputs + 1, -77.0F));
   std::vector<float*> pointers;
   for (auto& r : out) pointers.push_back(r.data());
@@ -107,7 +113,7 @@ std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const 
        .bias = bias,
        .inputs = inputs,
        .outputs = outputs,
-       .in = in.from(first),
+       .in = in.all(),
        .rows = count,
        .out = pointers.data(),
        .first_strip = 0,
@@ -121,14 +127,14 @@ TEST_CASE("kernels: a row alone and in any batch of 1 to 64 has the bits of the 
   for (const auto type : matrix_types) {
     const matrix m = random_matrix(type, 11);
     const auto& scalar = cpu::kernels_for(cpu::isa::scalar);
-    const quantised_rows in{scalar, cpu::activations_of(m.packed.kind), activations(12)};
+    const auto x = activations(12);
     std::vector<row> alone;
-    for (std::size_t r = 0; r < max_rows; ++r) alone.push_back(multiply(scalar, m, in, r, 1)[0]);
+    for (std::size_t r = 0; r < max_rows; ++r) alone.push_back(multiply(scalar, m, x, r, 1)[0]);
     for (const auto* table : all_tables()) {
       INFO(gguf::traits_of(type).name << " " << table->name);
       for (std::size_t n = 1; n <= max_rows; ++n) {
         const std::size_t first = (n * 7) % (max_rows - n + 1);
-        const auto batch = multiply(*table, m, in, first, n);
+        const auto batch = multiply(*table, m, x, first, n);
         const std::vector<row> expected(alone.begin() + static_cast<std::ptrdiff_t>(first),
                                         alone.begin() + static_cast<std::ptrdiff_t>(first + n));
         CAPTURE(n, first);
@@ -142,8 +148,7 @@ TEST_CASE("kernels: outputs beyond the last are not written", "[kernels]") {
   for (const auto type : matrix_types) {
     const matrix m = random_matrix(type, 21);
     for (const auto* table : all_tables()) {
-      const quantised_rows in{*table, cpu::activations_of(m.packed.kind), activations(22)};
-      CHECK(multiply(*table, m, in, 0, 1)[0][outputs] == -77.0F);
+      CHECK(multiply(*table, m, activations(22), 0, 1)[0][outputs] == -77.0F);
     }
   }
 }
@@ -153,9 +158,9 @@ TEST_CASE("kernels: a bias is added after the product", "[kernels]") {
   const auto bias = from.floats(outputs);
   const matrix m = random_matrix(tensor_type::q4_1, 32);
   for (const auto* table : all_tables()) {
-    const quantised_rows in{*table, cpu::activations_of(m.packed.kind), activations(33)};
-    const row without = multiply(*table, m, in, 0, 1)[0];
-    const row with = multiply(*table, m, in, 0, 1, bias.data())[0];
+    const auto x = activations(33);
+    const row without = multiply(*table, m, x, 0, 1)[0];
+    const row with = multiply(*table, m, x, 0, 1, bias.data())[0];
     for (std::size_t o = 0; o < outputs; ++o) CHECK(with[o] == without[o] + bias[o]);
   }
 }
@@ -170,14 +175,14 @@ TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 o
     const bool exact = cpu::activations_of(m.packed.kind) == cpu::activation_kind::f32;
     INFO(gguf::traits_of(type).name);
     for (std::size_t r = 0; r < 8; ++r) {
-      const row got = multiply(scalar, m, in, r, 1)[0];
+      const row got = multiply(scalar, m, in.x, r, 1)[0];
       for (std::size_t o = 0; o < outputs; ++o) {
         double sum = 0;
         double magnitude = 0;
         for (std::size_t i = 0; i < inputs; ++i) {
-          const std::size_t at = r * inputs + i;
-          const double a =
-              exact ? static_cast<double>(in.x[at]) : in.q[at] * static_cast<double>(in.scale[at / in.block]);
+          const std::size_t at = in.place(r, i);
+          const double a = exact ? static_cast<double>(in.x[r * inputs + i])
+                                 : in.q[at * in.block + i % in.block] * static_cast<double>(in.scale[at]);
           sum += weights[o * inputs + i] * a;
           magnitude += std::abs(weights[o * inputs + i] * a);
         }

@@ -24,6 +24,7 @@ std::vector<const cpu::kernel_table*> vector_tables() {
 }
 const cpu::kernel_table& scalar() { return cpu::kernels_for(cpu::isa::scalar); }
 
+// The first row of a group.
 struct quantised {
   std::vector<signed char> q;
   std::vector<float> scale, scaled_sum;
@@ -31,7 +32,17 @@ struct quantised {
   std::vector<std::int16_t> sum_256;
 
   explicit quantised(std::size_t n)
-      : q(n), scale(n / 32), scaled_sum(n / 32), sum(n / 32), offset(n / 16), sum_256(n / 32) {}
+      : q(cpu::group_rows * n),
+        scale(q.size() / 32),
+        scaled_sum(q.size() / 32),
+        sum(q.size() / 32),
+        offset(q.size() / 16),
+        sum_256(q.size() / 32) {}
+  // The value and the scale of input i, in blocks of `block`.
+  [[nodiscard]] float value(std::size_t i, std::size_t block) const {
+    return static_cast<float>(q[cpu::group_rows * block * (i / block) + i % block]);
+  }
+  [[nodiscard]] float step(std::size_t i, std::size_t block) const { return scale[cpu::group_rows * (i / block)]; }
   cpu::quantised_row row() {
     return {q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sum_256.data()};
   }
@@ -149,18 +160,21 @@ TEST_CASE("kernels: quantisation is within half a step and its sums are exact", 
   scalar().quantise_32(x.data(), x.size(), by_32.row());
   scalar().quantise_256(x.data(), x.size(), by_256.row());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    CHECK(std::abs(x[i] - by_32.scale[i / 32] * static_cast<float>(by_32.q[i])) <= 0.5001F * by_32.scale[i / 32]);
-    CHECK(std::abs(x[i] - by_256.scale[i / 256] * static_cast<float>(by_256.q[i])) <= 0.5001F * by_256.scale[i / 256]);
+    CHECK(std::abs(x[i] - by_32.step(i, 32) * by_32.value(i, 32)) <= 0.5001F * by_32.step(i, 32));
+    CHECK(std::abs(x[i] - by_256.step(i, 256) * by_256.value(i, 256)) <= 0.5001F * by_256.step(i, 256));
   }
-  const auto sum = [](const quantised& from_row, std::size_t at, std::size_t n) {
-    return std::accumulate(from_row.q.begin() + static_cast<std::ptrdiff_t>(at),
-                           from_row.q.begin() + static_cast<std::ptrdiff_t>(at + n), 0);
+  const auto sum = [](const quantised& of, std::size_t block, std::size_t first, std::size_t n) {
+    float total = 0;
+    for (std::size_t i = first; i < first + n; ++i) total += of.value(i, block);
+    return static_cast<int>(total);
   };
   for (std::size_t b = 0; b < 16; ++b) {
-    CHECK(by_32.sum[b] == sum(by_32, 32 * b, 32));
-    CHECK(by_32.scaled_sum[b] == by_32.scale[b] * static_cast<float>(by_32.sum[b]));
-    CHECK(by_256.sum_256[b] == sum(by_256, 32 * b, 32));
-    CHECK(by_256.offset[2 * b] == -32 * sum(by_256, 32 * b, 16));
+    const std::size_t at = cpu::group_rows * b;
+    CHECK(by_32.sum[at] == sum(by_32, 32, 32 * b, 32));
+    CHECK(by_32.scaled_sum[at] == by_32.scale[at] * static_cast<float>(by_32.sum[at]));
+    const std::size_t in_block = cpu::group_rows * (b / 8);
+    CHECK(by_256.sum_256[8 * in_block + b % 8] == sum(by_256, 256, 32 * b, 32));
+    CHECK(by_256.offset[16 * in_block + 2 * (b % 8)] == -32 * sum(by_256, 256, 32 * b, 16));
   }
 }
 

@@ -64,7 +64,7 @@ void cpu_ops::begin(std::span<const pass_row> rows, std::span<float* const> logi
 
   const std::size_t widest = std::max({c_.width, c_.q_dim(), c_.ff_width});
   for (quantised* each : {&by_32_, &by_256_}) {
-    const std::size_t values = rows.size() * round_up(widest, 256);
+    const std::size_t values = round_up(rows.size(), group_rows) * round_up(widest, 256);
     each->q.need(values);
     each->scale.need(values / 32);
     each->scaled_sum.need(values / 32);
@@ -134,11 +134,10 @@ activation_rows cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
   const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
     const bool small = s.width == 32;
     quantised& to = small ? ops.by_32_ : ops.by_256_;
-    const std::size_t n = s.in->width;
-    const quantised_row row{
-        to.q.data() + r * n,          to.scale.data() + r * (n / s.width), to.scaled_sum.data() + r * (n / 32),
-        to.sum.data() + r * (n / 32), to.offset.data() + r * (n / 16),     to.sum_256.data() + r * (n / 32)};
-    (small ? ops.kernels_.quantise_32 : ops.kernels_.quantise_256)(s.in->rows[r], n, row);
+    const std::size_t at = block_at(r, 0, s.in->width / s.width);
+    const quantised_row row{to.q.data() + at * s.width, to.scale.data() + at,       to.scaled_sum.data() + at,
+                            to.sum.data() + at,         to.offset.data() + 16 * at, to.sum_256.data() + 8 * at};
+    (small ? ops.kernels_.quantise_32 : ops.kernels_.quantise_256)(s.in->rows[r], s.in->width, row);
   };
   const bool small = kind == activation_kind::int8_32;
   put_off({.run = run, .in = &in, .width = small ? std::size_t{32} : std::size_t{256}}, 2 * in.width);

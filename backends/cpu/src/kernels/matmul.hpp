@@ -7,11 +7,11 @@
 
 namespace hunch::cpu::HUNCH_ISA {
 
-/// Asks for the lines of a block 4 KiB ahead: the processor alone does not keep enough of them on their way.
+/// Asks for one line of the block that lies 4 KiB ahead; the processor alone does not keep enough of them on their way.
+/// One line a step, since many at once would wait for each other and hold up the arithmetic.
 template <std::size_t Bytes>
-inline void fetch_ahead(const unsigned char* p) {
-#pragma GCC unroll 64
-  for (std::size_t at = 0; at < Bytes; at += 64) __builtin_prefetch(p + 4096 + at);
+inline void fetch_ahead(const unsigned char* block, std::size_t line) {
+  if (64 * line < Bytes) __builtin_prefetch(block + 4096 + 64 * line);
 }
 
 // A tile is some strips of a matrix by some rows. Every step of four inputs reads a vector of weights for each strip
@@ -33,13 +33,12 @@ inline void tile_32(const product& p, const unsigned char* strip, std::size_t ro
   for (std::size_t b = 0; b < blocks; ++b, strip += bytes) {
     const unsigned char* w[Strips];
     for (std::size_t s = 0; s < Strips; ++s) w[s] = strip + s * blocks * bytes;
-    for (std::size_t s = 0; s < Strips; ++s) fetch_ahead<bytes>(w[s]);
-    const std::size_t first = row * blocks + b;
+    const std::size_t first = block_at(row, b, blocks);
     const signed char* q = p.in.q + first * 32;
     i32x16 dot[Strips][Rows];
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Rows; ++r) {
-      const i32x16 start = broadcast_int(F::offset == 0 ? 0 : F::offset * p.in.sum[first + r * blocks]);
+      const i32x16 start = broadcast_int(F::offset == 0 ? 0 : F::offset * p.in.sum[first + r]);
 #pragma GCC unroll 2
       for (std::size_t s = 0; s < Strips; ++s) dot[s][r] = start;
     }
@@ -47,10 +46,13 @@ inline void tile_32(const product& p, const unsigned char* strip, std::size_t ro
     for (int j = 0; j < 8; ++j) {
       u8x64 v[Strips];
 #pragma GCC unroll 2
-      for (std::size_t s = 0; s < Strips; ++s) v[s] = F::vector(w[s], j);
+      for (std::size_t s = 0; s < Strips; ++s) {
+        fetch_ahead<bytes>(w[s], static_cast<std::size_t>(j));
+        v[s] = F::vector(w[s], j);
+      }
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {
-        const word a = load_word(q + r * p.inputs + 4 * j);
+        const word a = load_word(q + 32 * r + 4 * j);
 #pragma GCC unroll 2
         for (std::size_t s = 0; s < Strips; ++s)
           dot[s][r] = F::wide ? dot4_wide(dot[s][r], v[s], a) : dot4(dot[s][r], v[s], a);
@@ -61,7 +63,7 @@ inline void tile_32(const product& p, const unsigned char* strip, std::size_t ro
       const f32x16 d = load_halves(w[s] + F::scale_at);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {
-        const std::size_t at = first + r * blocks;
+        const std::size_t at = first + r;
         acc[s][r] = fma(to_float(dot[s][r]), mul(d, broadcast(p.in.scale[at])), acc[s][r]);
         if constexpr (F::has_minimum)
           acc[s][r] = fma(load_halves(w[s] + F::scale_at + 32), broadcast(p.in.scaled_sum[at]), acc[s][r]);
@@ -82,7 +84,7 @@ inline void add_turn(const product& p, const unsigned char* const (&w)[Strips], 
     i32x16 dot[Strips][Rows];
 #pragma GCC unroll 8
     for (std::size_t r = 0; r < Rows; ++r) {
-      const i32x16 start = F::start(p.in, first + r * (p.inputs / 256), part);
+      const i32x16 start = F::start(p.in, first + r, part);
 #pragma GCC unroll 2
       for (std::size_t s = 0; s < Strips; ++s) dot[s][r] = start;
     }
@@ -90,10 +92,13 @@ inline void add_turn(const product& p, const unsigned char* const (&w)[Strips], 
     for (int j = 0; j < F::vectors; ++j) {
       u8x64 v[Strips];
 #pragma GCC unroll 2
-      for (std::size_t s = 0; s < Strips; ++s) v[s] = F::template vector<Side>(w[s], turn, j);
+      for (std::size_t s = 0; s < Strips; ++s) {
+        fetch_ahead<strip_block_bytes(F::kind)>(w[s], static_cast<std::size_t>(F::vectors * part + j));
+        v[s] = F::template vector<Side>(w[s], turn, j);
+      }
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {
-        const word a = load_word(q + r * p.inputs + 4 * j);
+        const word a = load_word(q + 256 * r + 4 * j);
 #pragma GCC unroll 2
         for (std::size_t s = 0; s < Strips; ++s) dot[s][r] = dot4(dot[s][r], v[s], a);
       }
@@ -115,8 +120,7 @@ inline void tile_256(const product& p, const unsigned char* strip, std::size_t r
   for (std::size_t b = 0; b < blocks; ++b, strip += bytes) {
     const unsigned char* w[Strips];
     for (std::size_t s = 0; s < Strips; ++s) w[s] = strip + s * blocks * bytes;
-    for (std::size_t s = 0; s < Strips; ++s) fetch_ahead<bytes>(w[s]);
-    const std::size_t first = row * blocks + b;
+    const std::size_t first = block_at(row, b, blocks);
     i32x16 whole[Strips][Rows];
     fill(whole, broadcast_int(0));
     for (int turn = 0; turn < F::turns; ++turn) add_turn<F, Rows, Strips>(p, w, first, turn, whole);
@@ -124,7 +128,7 @@ inline void tile_256(const product& p, const unsigned char* strip, std::size_t r
       const f32x16 d = load_halves(w[s] + F::scale_at);
 #pragma GCC unroll 8
       for (std::size_t r = 0; r < Rows; ++r) {
-        const std::size_t at = first + r * blocks;
+        const std::size_t at = first + r;
         const f32x16 da = broadcast(p.in.scale[at]);
         acc[s][r] = fma(to_float(whole[s][r]), mul(d, da), acc[s][r]);
         if constexpr (F::has_minimum) {
@@ -152,7 +156,7 @@ inline void tile_1(const product& p, const unsigned char* strip, std::size_t row
 #pragma GCC unroll 2
     for (std::size_t s = 0; s < Strips; ++s) {
       const unsigned char* w = strip + s * p.inputs * bytes;
-      fetch_ahead<2 * bytes>(w);
+      for (std::size_t at = 0; at < 2 * bytes; at += 64) __builtin_prefetch(w + 4096 + at);
       const f32x16 first = F::column(w);
       const f32x16 second = F::column(w + bytes);
 #pragma GCC unroll 8
@@ -202,6 +206,8 @@ void multiply_tile(const product& p, std::size_t strip, std::size_t row) {
   for (std::size_t s = 0; s < Strips; ++s)
     for (std::size_t r = 0; r < Rows; ++r) store_outputs(p, strip + s, row + r, acc[s][r]);
 }
+
+static_assert(group_rows % tile_rows == 0);
 
 /// All rows from `row` on, in tiles of Rows and smaller ones for what is left: one of the very size, except beside a
 /// lone strip, where fewer sizes keep the program small.

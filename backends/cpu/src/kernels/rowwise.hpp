@@ -67,11 +67,12 @@ inline void quantise_32(const float* x, std::size_t n, const quantised_row& out)
   for (std::size_t b = 0; b < n / 32; ++b, x += 32) {
     const float amax = largest(x, 32);
     const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
-    const i32x16 low = quantise_16(x, inverse, out.q + 32 * b);
-    const i32x16 high = quantise_16(x + 16, inverse, out.q + 32 * b + 16);
-    out.scale[b] = amax / 127.0f;
-    out.sum[b] = sum_of(add(low, high));
-    out.scaled_sum[b] = out.scale[b] * static_cast<float>(out.sum[b]);
+    const std::size_t at = group_rows * b;
+    const i32x16 low = quantise_16(x, inverse, out.q + 32 * at);
+    const i32x16 high = quantise_16(x + 16, inverse, out.q + 32 * at + 16);
+    out.scale[at] = amax / 127.0f;
+    out.sum[at] = sum_of(add(low, high));
+    out.scaled_sum[at] = out.scale[at] * static_cast<float>(out.sum[at]);
   }
 }
 
@@ -79,13 +80,14 @@ inline void quantise_256(const float* x, std::size_t n, const quantised_row& out
   for (std::size_t b = 0; b < n / 256; ++b, x += 256) {
     const float amax = largest(x, 256);
     const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
-    out.scale[b] = amax / 127.0f;
+    const std::size_t at = group_rows * b;
+    out.scale[at] = amax / 127.0f;
     for (std::size_t i = 0; i < 16; i += 2) {
-      const std::int32_t low = sum_of(quantise_16(x + 16 * i, inverse, out.q + 256 * b + 16 * i));
-      const std::int32_t high = sum_of(quantise_16(x + 16 * i + 16, inverse, out.q + 256 * b + 16 * i + 16));
-      out.offset[16 * b + i] = -32 * low;
-      out.offset[16 * b + i + 1] = -32 * high;
-      out.sum_256[8 * b + i / 2] = static_cast<std::int16_t>(low + high);
+      const std::int32_t low = sum_of(quantise_16(x + 16 * i, inverse, out.q + 256 * at + 16 * i));
+      const std::int32_t high = sum_of(quantise_16(x + 16 * i + 16, inverse, out.q + 256 * at + 16 * i + 16));
+      out.offset[16 * at + i] = -32 * low;
+      out.offset[16 * at + i + 1] = -32 * high;
+      out.sum_256[8 * at + i / 2] = static_cast<std::int16_t>(low + high);
     }
   }
 }

@@ -65,18 +65,26 @@ inline constexpr std::size_t strip_outputs = 16;
   return 0;
 }
 
+/// Quantised rows lie in groups of 8: a block of all rows of a group, then the next block, so that a tile of rows reads
+/// one stretch of memory with offsets that are known when the kernel is compiled.
+inline constexpr std::size_t group_rows = 8;
+/// Where a block of a row lies, in blocks.
+[[nodiscard]] constexpr std::size_t block_at(std::size_t row, std::size_t block, std::size_t blocks) noexcept {
+  return (row / group_rows * blocks + block) * group_rows + row % group_rows;
+}
+
 /// Rows of activations in the forms that matrix products read. Which pointers are set follows from the kind.
 struct activation_rows {
   const float* f32 = nullptr;             // [rows, inputs]
-  const signed char* q = nullptr;         // [rows, inputs]; -127..127
-  const float* scale = nullptr;           // [rows, blocks]
-  const float* scaled_sum = nullptr;      // [rows, blocks of 32]; scale * sum of q
-  const std::int32_t* sum = nullptr;      // [rows, blocks of 32]; sum of q
-  const std::int32_t* offset = nullptr;   // [rows, blocks of 16]; -32 * sum of q
-  const std::int16_t* sum_256 = nullptr;  // [rows, blocks of 32]; sum of q
+  const signed char* q = nullptr;         // [group, block, row, values of a block]; -127..127
+  const float* scale = nullptr;           // [group, block, row]
+  const float* scaled_sum = nullptr;      // [group, block, row]; scale * sum of q
+  const std::int32_t* sum = nullptr;      // [group, block, row]; sum of q
+  const std::int32_t* offset = nullptr;   // [group, block, row, 16 parts]; -32 * sum of q
+  const std::int16_t* sum_256 = nullptr;  // [group, block, row, 8 parts]; sum of q
 };
 
-/// Where quantise_32 and quantise_256 put one row.
+/// Where quantise_32 and quantise_256 put the first block of one row; the next lies group_rows blocks on.
 struct quantised_row {
   signed char* q;
   float* scale;
