@@ -8,7 +8,6 @@
 // well they agree. Time is virtual: a pass of the target over n rows costs a + b·n, a pass of the draft c.
 #include <benchmark/benchmark.h>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,6 +16,8 @@
 #include <vector>
 
 #include <hunch/core.hpp>
+
+#include "watcher.hpp"
 
 namespace {
 
@@ -90,30 +91,16 @@ struct model_pair {
       : name{std::move(called)}, target{noise(1, sharpness)}, draft{sum(noise(1, sharpness), noise(2, disagreement))} {}
 };
 
-/// Sums over steps, so that the mean has a standard error.
-struct watcher {
-  double steps = 0, tokens = 0, squares = 0, drafted = 0, tested = 0, accepted = 0;
-  void on_step(const step_event& e) {
-    const auto n = static_cast<double>(e.emitted);
-    steps += 1;
-    tokens += n;
-    squares += n * n;
-    drafted += static_cast<double>(e.drafted);
-    tested += static_cast<double>(e.tested);
-    accepted += static_cast<double>(e.accepted);
-  }
-};
-
 /// Tokens per time, relative to plain decoding: a pass over n rows costs 1 + slope·(n - 1), one of the draft 0.1.
-double speed_up(const watcher& w, double draft_passes, double slope) {
+double speed_up(const bench::watcher& w, double draft_passes, double slope) {
   return w.tokens / (w.steps + slope * w.drafted + 0.1 * draft_passes);
 }
 
 template <class Make, class V>
 void run(benchmark::State& state, model_pair pair, Make make, V verifier) {
-  watcher seen;
+  bench::watcher seen;
   for (auto _ : state) {
-    auto decoder = speculate(pair.target, make(pair.draft), verifier, watcher{});
+    auto decoder = speculate(pair.target, make(pair.draft), verifier, bench::watcher{});
     for (std::size_t t = 0; t < texts; ++t) {
       const token first[] = {static_cast<token>(t)};
       decoder.start(first, request{.random = philox{t}});
@@ -121,12 +108,8 @@ void run(benchmark::State& state, model_pair pair, Make make, V verifier) {
     }
     seen = decoder.observer();
   }
-  const double tau = seen.tokens / seen.steps;
   const auto passes = static_cast<double>(pair.draft.passes());
-  state.counters["tau"] = tau;
-  state.counters["tau_se"] = std::sqrt((seen.squares / seen.steps - tau * tau) / seen.steps);
-  state.counters["alpha"] = seen.accepted / seen.tested;
-  state.counters["nodes"] = seen.drafted / seen.steps;
+  seen.report(state);
   state.counters["draft_passes"] = passes / seen.steps;
   state.counters["speed_up_b0.01"] = speed_up(seen, passes, 0.01);
   state.counters["speed_up_b0.12"] = speed_up(seen, passes, 0.12);
