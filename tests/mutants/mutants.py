@@ -6,6 +6,7 @@ Names begin with the case of README.md that they stand for.
 LAW = "lossless/law_test.cpp"
 ENDS = "failure/ends_test.cpp"
 LYING = "failure/lying_test.cpp"
+UNIFORMS = "failure/uniforms_test.cpp"
 ROWS = "failure/rows_test.cpp"
 THROWING = "failure/throwing_test.cpp"
 CANCEL = "machine/cancel_test.cpp"
@@ -35,13 +36,13 @@ MUTANTS = [
            "if (static_cast<void>(qx), px > P{0}) return c;", LAW),
     mutant("A7-accept-is-not-strict", "core/random.hpp",
            "static_cast<double>(q) < static_cast<double>(p);", "static_cast<double>(q) <= static_cast<double>(p);",
-           ENDS),
+           UNIFORMS),
     mutant("A8-q-is-not-looked-at", "core/decoding.hpp",
            "if (!q.empty() && !(q[static_cast<std::size_t>(t)] > P{0} && std::isfinite(q[static_cast<std::size_t>(t)])))",
            "if (false)", LYING),
     mutant("A9-no-law-where-the-residual-is-empty", "verifiers/rejection.hpp",
            "        left = law;  // rounding only: the draft's law was the target's\n", "",
-           ENDS, "verifiers/verifiers_test.cpp"),
+           UNIFORMS, "verifiers/verifiers_test.cpp"),
     mutant("A10-softmax-takes-NaN", "sampling/row.hpp", "  if (!peak.usable()) return false;\n", "", ROWS),
     mutant("A10-argmax-takes-NaN", "sampling/row.hpp",
            "return peak.usable() ? static_cast<token>(peak.at) : no_token;", "return static_cast<token>(peak.at);", ROWS),
