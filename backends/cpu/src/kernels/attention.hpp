@@ -139,17 +139,6 @@ inline void softmax(const attention_space& s, std::size_t query, float* inverse)
   for (std::size_t t = 0; t < Queries; ++t) inverse[t] = 1.0f / sum_of(sum[t]);
 }
 
-/// Calls f with a compile-time number of queries, `count` of 1 .. Queries.
-template <std::size_t Queries = query_tile, class F>
-inline void with_queries(std::size_t count, F&& f) {
-  if constexpr (Queries > 0) {
-    if (count == Queries)
-      f.template run<Queries>();
-    else
-      with_queries<Queries - 1>(count, f);
-  }
-}
-
 struct scores_of {
   const attention& a;
   const attention_space& s;
@@ -180,13 +169,13 @@ struct values_of {
   }
 };
 
-/// Calls f(tile of queries) with f.query on the tile's first, for `count` queries from f.query on.
-template <class F>
+/// Calls f.run<Queries>() on tiles of queries, the largest sizes first, `count` queries from f.query on. Few sizes keep
+/// the program small; which of them a query falls into changes no bit of it.
+template <std::size_t Queries = query_tile, class F>
 inline void each_tile(std::size_t count, F f) {
-  for (; count > 0; f.query += query_tile) {
-    const std::size_t tile = count < query_tile ? count : query_tile;
-    with_queries(tile, f);
-    count -= tile;
+  if constexpr (Queries > 0) {
+    for (; count >= Queries; count -= Queries, f.query += Queries) f.template run<Queries>();
+    each_tile<(Queries > 6 ? 6 : Queries > 4 ? 4 : Queries - 1)>(count, f);
   }
 }
 
