@@ -72,7 +72,7 @@ any_drafter independent_tree(const spec& s, const sampling_options& o, watched& 
 }  // namespace
 
 watched& drafter_maker::view_of(const spec& s) {
-  drafts_.push_back(std::make_unique<watched>(models_->draft(s.file).backend));
+  drafts_.push_back(std::make_unique<watched>(models_->draft(s.file).backend, s.real("skip")));
   return *drafts_.back();
 }
 
@@ -123,6 +123,8 @@ any_drafter drafter_maker::with_policy(D drafter, const spec& s) {
   if (s.name() == "specdec++")
     return with_length(std::move(drafter), specdec_pp{calibrated_confidence{}, s.real("threshold"),
                                                       std::min(count_of(s, "min"), length), length});
+  if (s.at("adapt") != 0 && s.real("skip") > 0)
+    throw usage_error("model: adapt=on measures whole passes of the draft; it does not go with skip");
   return with_adapted_length(std::move(drafter), s, &models_->draft(s.file).backend);
 }
 

@@ -61,6 +61,7 @@ engine::engine(const model_options& options, std::ostream& notes) : options_{opt
 }
 
 model& engine::draft(const std::string& path) {
+  if (path == "self") return *target_;
   const std::string real = real_path(path);
   if (real == real_path(options_.path) && options_.draft_context == 0) return *target_;
   auto& held = drafts_[real];

@@ -32,7 +32,8 @@ class engine {
   engine(const model_options& options, std::ostream& notes);
 
   [[nodiscard]] model& target() const noexcept { return *target_; }
-  /// Throws hunch::error when the file's vocabulary is not the target's, saying where they differ.
+  /// "self" is the target. Throws hunch::error when the file's vocabulary is not the target's, saying where they
+  /// differ.
   [[nodiscard]] model& draft(const std::string& path);
   /// Loads what a spec names.
   void load_drafts(const spec& s);

@@ -27,6 +27,9 @@ constexpr spec_key len(std::string_view standard, std::string_view meaning = "to
 constexpr spec_key adapt =
     word("adapt", "off", "off|on", "on: the length that pays, 0 included, by measured costs; len is the longest");
 
+constexpr spec_key skipped =
+    real("skip", "0", 0, 1, "share of the draft's sub-layers left out; FILE self is the target's own");
+
 constexpr std::array lookup_keys{whole("n", "3", 1, 64, "tokens that must match"), len("8"),
                                  whole("min", "0", 0, 64, "from n down to so few where more do not match; 0: only n"),
                                  word("place", "latest", "latest|earliest", "which place is copied from"), adapt};
@@ -34,21 +37,21 @@ constexpr std::array anpd_keys{whole("n", "4", 1, 16, "tokens of the longest con
 constexpr std::array sam_keys{len("8"), whole("match", "2", 1, 64, "shortest match that is copied from"), adapt};
 constexpr std::array recycling_keys{whole("nodes", "24", 2, longest_draft + 1, "nodes of the tree, the root included"),
                                     whole("k", "8", 1, 32, "candidates kept a token")};
-constexpr std::array model_keys{len("4"), adapt};
+constexpr std::array model_keys{len("4"), adapt, skipped};
 constexpr std::array confidence_keys{real("threshold", "0.4", 0, 1, "stop after a token less likely than this"),
-                                     len("16", "most tokens drafted")};
+                                     len("16", "most tokens drafted"), skipped};
 constexpr std::array entropy_keys{real("nats", "2", 0, 20, "stop after a law of more entropy than this"),
-                                  len("16", "most tokens drafted")};
-constexpr std::array heuristic_keys{len("20", "most tokens drafted")};
+                                  len("16", "most tokens drafted"), skipped};
+constexpr std::array heuristic_keys{len("20", "most tokens drafted"), skipped};
 constexpr std::array specdec_keys{real("threshold", "0.7", 1e-3, 1, "stop when a rejection is more likely than this"),
                                   whole("min", "1", 1, longest_draft, "fewest tokens drafted"),
-                                  len("20", "most tokens drafted")};
+                                  len("20", "most tokens drafted"), skipped};
 constexpr std::array rsd_c_keys{
-    spec_key{"b", value_form::shape, "3x2x1", 1, longest_draft, {}, "children of each node, level by level"}};
-constexpr std::array rsd_s_keys{whole("w", "4", 1, longest_draft, "beams"), len("3", "levels")};
+    spec_key{"b", value_form::shape, "3x2x1", 1, longest_draft, {}, "children of each node, level by level"}, skipped};
+constexpr std::array rsd_s_keys{whole("w", "4", 1, longest_draft, "beams"), len("3", "levels"), skipped};
 constexpr std::array best_first_keys{whole("nodes", "24", 2, longest_draft + 1, "nodes of the tree, the root included"),
                                      whole("depth", "7", 1, longest_draft, "most levels"),
-                                     whole("width", "10", 1, longest_draft, "most nodes run of a level")};
+                                     whole("width", "10", 1, longest_draft, "most nodes run of a level"), skipped};
 
 constexpr std::array swift_keys{
     real("skip", "0.45", 0, 1, "share of the sub-layers left out"), len("25", "most tokens drafted"),

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <utility>
 
 #include <hunch/core/error.hpp>
+#include <hunch/sampling/logprobs.hpp>
 
 #include "decoders.hpp"
 
@@ -106,13 +106,6 @@ finish session::end_of(const text_result& r) const noexcept {
     default:
       return finish::length;
   }
-}
-
-double log_probability(std::span<const float> row, token t) noexcept {
-  const double top = *std::max_element(row.begin(), row.end());
-  double sum = 0;
-  for (const float x : row) sum += std::exp(static_cast<double>(x) - top);
-  return static_cast<double>(row[static_cast<std::size_t>(t)]) - top - std::log(sum);
 }
 
 }  // namespace hunch::cli

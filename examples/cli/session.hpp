@@ -76,9 +76,6 @@ class session {
   gguf::tokenizer tokenizer_;
 };
 
-/// log p(t) under softmax(row), in double.
-[[nodiscard]] double log_probability(std::span<const float> row, token t) noexcept;
-
 /// After Ctrl-C running texts end at their next step; a second Ctrl-C ends the program.
 void watch_for_interrupt();
 [[nodiscard]] bool interrupted() noexcept;

@@ -1,21 +1,26 @@
-// A view of a backend that notes what a decoder does with it: the rows of its last pass and the time of prefills.
+// A view of a backend that notes what a decoder does with it: the rows of its last pass and the time of prefills. As a
+// draft model it can leave sub-layers out.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include <hunch/core/backend.hpp>
 #include <hunch/cpu/backend.hpp>
+#include <hunch/drafters/skip_search.hpp>
 
 namespace hunch::cli {
 
 /// Stays where it is made: sequences that follow a text point to it. Several may share one backend, each its sequences.
+/// One that leaves sub-layers out has one sequence, and runs in full what it keeps (drafters/skipping.hpp).
 class watched {
  public:
   using sequence = cpu::sequence;
 
-  explicit watched(cpu::backend& of) : of_{&of} {}
+  explicit watched(cpu::backend& of, double skipped = 0)
+      : of_{&of}, skipped_{spread_skips(of.layer_count(), skipped)} {}
   watched(const watched&) = delete;
   watched& operator=(const watched&) = delete;
 
@@ -28,8 +33,18 @@ class watched {
     prefill_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     prefilled_ += tokens.size();
   }
-  matrix_view forward(sequence& s, tree_view tree) { return rows_ = of_->forward(s, tree); }
-  void commit(sequence& s, std::span<const node_id> path) { of_->commit(s, path); }
+  matrix_view forward(sequence& s, tree_view tree) {
+    if (skipped_.size() == 0) return rows_ = of_->forward(s, tree);
+    pending_.assign(tree.tokens.begin(), tree.tokens.end());
+    return rows_ = of_->forward(s, tree, skipped_.mask());
+  }
+  void commit(sequence& s, std::span<const node_id> path) {
+    if (skipped_.size() == 0) return of_->commit(s, path);
+    of_->commit(s, {});
+    std::vector<token> kept;
+    for (const node_id n : path) kept.push_back(pending_[n]);
+    if (!kept.empty()) of_->prefill(s, kept);
+  }
   void rewind(sequence& s, std::size_t n) { of_->rewind(s, n); }
   [[nodiscard]] sequence fork(const sequence& s) { return of_->fork(s); }
   [[nodiscard]] std::size_t layer_count() const noexcept { return of_->layer_count(); }
@@ -46,6 +61,8 @@ class watched {
 
  private:
   cpu::backend* of_;
+  skip_set skipped_;
+  std::vector<token> pending_;
   matrix_view rows_;
   double prefill_s_ = 0;
   std::size_t prefilled_ = 0;

@@ -23,9 +23,9 @@ std::string refusal(const std::string& text) {
 TEST_CASE("spec: names take their standard values when no keys are given", "[cli]") {
   CHECK(to_string(parse_spec("none")) == "none");
   CHECK(to_string(parse_spec("lookup")) == "lookup:n=3,len=8,min=0,place=latest,adapt=off");
-  CHECK(to_string(parse_spec("model:a.gguf")) == "model:a.gguf,len=4,adapt=off");
-  CHECK(to_string(parse_spec("rsd-c:a.gguf")) == "rsd-c:a.gguf,b=3x2x1");
-  CHECK(to_string(parse_spec("specdec++:a.gguf")) == "specdec++:a.gguf,threshold=0.7,min=1,len=20");
+  CHECK(to_string(parse_spec("model:a.gguf")) == "model:a.gguf,len=4,adapt=off,skip=0");
+  CHECK(to_string(parse_spec("rsd-c:a.gguf")) == "rsd-c:a.gguf,b=3x2x1,skip=0");
+  CHECK(to_string(parse_spec("specdec++:a.gguf")) == "specdec++:a.gguf,threshold=0.7,min=1,len=20,skip=0");
 }
 
 TEST_CASE("spec: keys come in any order and blanks are skipped", "[cli]") {
@@ -43,14 +43,14 @@ TEST_CASE("spec: first nests, and its parts keep their order", "[cli]") {
   CHECK(s.parts[1].parts[1].file == "dir/b.gguf");
   CHECK(to_string(s) ==
         "first(lookup:n=4,len=8,min=0,place=latest,adapt=off|"
-        "first(lookup:n=3,len=8,min=0,place=latest,adapt=off|model:dir/b.gguf,len=2,adapt=off))");
+        "first(lookup:n=3,len=8,min=0,place=latest,adapt=off|model:dir/b.gguf,len=2,adapt=off,skip=0))");
 }
 
 TEST_CASE("spec: a file with commas stands in quotes and prints in quotes", "[cli]") {
   const spec s = parse_spec(R"(model:"my, model (1).gguf",len=7)");
   CHECK(s.file == "my, model (1).gguf");
   CHECK(s.at("len") == 7);
-  CHECK(to_string(s) == R"(model:"my, model (1).gguf",len=7,adapt=off)");
+  CHECK(to_string(s) == R"(model:"my, model (1).gguf",len=7,adapt=off,skip=0)");
 }
 
 TEST_CASE("spec: what is wrong is said with the column and what is known", "[cli]") {
@@ -90,7 +90,7 @@ TEST_CASE("spec: numbers, words and shapes", "[cli]") {
   CHECK(parse_spec("lookup:adapt=on").at("adapt") == 1);
   CHECK(parse_spec("rsd-c:a,b=4x2x2").shape("b") == std::vector<std::uint32_t>{4, 2, 2});
   CHECK(parse_spec("rsd-c:a,b=63").shape("b") == std::vector<std::uint32_t>{63});
-  CHECK(to_string(parse_spec("confidence:a,threshold=0.35,len=5")) == "confidence:a,threshold=0.35,len=5");
+  CHECK(to_string(parse_spec("confidence:a,threshold=0.35,len=5")) == "confidence:a,threshold=0.35,len=5,skip=0");
   CHECK(refusal("specdec++:a,threshold=2") ==
         "spec 'specdec++:a,threshold=2', column 23: threshold=2 is out of range; allowed: 0.001 to 1");
   CHECK(refusal("specdec++:a,threshold=nan") ==

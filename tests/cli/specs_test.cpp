@@ -42,6 +42,9 @@ std::vector<std::string> specs(const std::string& file, bool greedy) {
                                "specdec++:" + file + ",threshold=0.6,len=5",
                                "rsd-c:" + file + ",b=2x2",
                                "best-first:" + file + ",nodes=8,depth=3",
+                               "model:self,len=3,skip=0.1",
+                               "rsd-c:self,b=2x2,skip=0.1",
+                               "best-first:self,nodes=8,depth=3,skip=0.1",
                                "first(lookup:n=4,len=3|model:" + file + ",len=2)",
                                "staged:(model:" + file + ",len=4|lookup:n=1,len=3)",
                                "cascade:(model:" + file + ",len=2|lookup:n=1,len=3)"};

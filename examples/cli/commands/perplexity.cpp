@@ -7,6 +7,7 @@
 
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/error.hpp>
+#include <hunch/sampling/logprobs.hpp>
 
 #include "../commands.hpp"
 #include "../engine.hpp"
