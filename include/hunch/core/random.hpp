@@ -72,6 +72,15 @@ inline void keep_largest(candidate c, std::size_t k, std::vector<candidate>& bes
   best.insert(std::upper_bound(best.begin(), best.end(), c, lower), c);
 }
 
+namespace detail {
+
+/// Asks what a score must reach to be among the k of largest score.
+[[nodiscard]] inline auto goal_of(const std::vector<candidate>& best, std::size_t k) noexcept {
+  return [&best, k] { return best.size() == k ? best.back().score : -std::numeric_limits<double>::infinity(); };
+}
+
+}  // namespace detail
+
 /// The production source of randomness. Two words of state that never change: copy it freely.
 class philox {
  public:
@@ -108,7 +117,7 @@ class philox {
     if (k == 0) return;
     const auto level = [](P x) { return detail::log_ceiling(static_cast<double>(x)); };
     detail::for_each_noise(
-        q, counters(at, purpose::draft), goal_of(out, k), level, [&](std::size_t i, std::uint32_t bits) {
+        q, counters(at, purpose::draft), detail::goal_of(out, k), level, [&](std::size_t i, std::uint32_t bits) {
           if (!(q[i] > P{0})) return;
           const auto x = static_cast<double>(q[i]);
           if (out.size() == k && !(detail::log_ceiling(x) + detail::gumbel_ceiling(bits) > out.back().score)) return;
@@ -123,12 +132,13 @@ class philox {
     out.clear();
     if (k == 0) return;
     const auto level = [](P x) { return static_cast<double>(x); };
-    detail::for_each_noise(logits, shared(position), goal_of(out, k), level, [&](std::size_t i, std::uint32_t bits) {
-      const auto x = static_cast<double>(logits[i]);
-      if (!(x > -std::numeric_limits<double>::infinity())) return;
-      if (out.size() == k && !(x + detail::gumbel_ceiling(bits) > out.back().score)) return;
-      keep_largest({static_cast<token>(i), x + gumbel(bits)}, k, out);
-    });
+    detail::for_each_noise(logits, shared(position), detail::goal_of(out, k), level,
+                           [&](std::size_t i, std::uint32_t bits) {
+                             const auto x = static_cast<double>(logits[i]);
+                             if (!(x > -std::numeric_limits<double>::infinity())) return;
+                             if (out.size() == k && !(x + detail::gumbel_ceiling(bits) > out.back().score)) return;
+                             keep_largest({static_cast<token>(i), x + gumbel(bits)}, k, out);
+                           });
   }
 
   /// Gumbel-max over logits / t, with noise keyed by position and token: whoever asks at this position with these
@@ -158,11 +168,6 @@ class philox {
   [[nodiscard]] detail::philox_counters shared(std::uint64_t position) const noexcept {
     return philox{seed_}.counters({position, 0}, purpose::target);
   }
-  /// What a score must reach to be among the k of largest score.
-  [[nodiscard]] static auto goal_of(const std::vector<candidate>& out, std::size_t k) noexcept {
-    return [&out, k] { return out.size() == k ? out.back().score : -std::numeric_limits<double>::infinity(); };
-  }
-
   std::uint64_t seed_;
   std::uint32_t stage_;
 };
