@@ -18,4 +18,5 @@ if(hunch_has_cuda)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # machine code for both, and PTX for what comes after
   endif()
   enable_language(CUDA)
+  find_package(CUDAToolkit REQUIRED)  # here, so that whoever links hunch::cuda sees its targets
 endif()

@@ -20,7 +20,7 @@ inline void check(cudaError_t status, const char* doing) {
   if (status == cudaErrorMemoryAllocation)
     advice = "; use a smaller model, a smaller context or fewer sequences";
   else if (status == cudaErrorInsufficientDriver)
-    advice = "; the driver is older than the toolkit that this program was built with: update the driver";
+    advice = "; there is no NVIDIA driver, or one older than the toolkit of this build: update it, or use hunch::cpu";
   else if (status == cudaErrorNoDevice)
     advice = "; no NVIDIA GPU is visible: look at nvidia-smi and CUDA_VISIBLE_DEVICES, or use hunch::cpu";
   else if (status == cudaErrorNoKernelImageForDevice)

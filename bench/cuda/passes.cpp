@@ -1,0 +1,121 @@
+// What does a pass of n rows cost on the GPU, what does it cost the host, and what does speculation gain?
+//
+//   bench_cuda [model.gguf]   without a file: random weights in the shapes of Qwen2.5-Coder-1.5B, all Q4_K
+//
+// Prints JSON. Every figure is the median of 21 passes, with the smallest and the largest.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <hunch/cuda/backend.hpp>
+#include <hunch/cuda/match.hpp>
+#include <hunch/decoder.hpp>
+#include <hunch/drafters/length.hpp>
+#include <hunch/drafters/none.hpp>
+#include <hunch/drafters/prompt_lookup.hpp>
+
+#include "cpu/passes.hpp"
+#include "cpu/tiny_model.hpp"
+
+using namespace hunch;
+
+namespace {
+
+constexpr int repetitions = 21;
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct spread {
+  double median, low, high;
+};
+spread of(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  return {x[x.size() / 2], x.front(), x.back()};
+}
+
+test::tiny_shape qwen_shape() {
+  test::tiny_shape s;
+  s.arch = "qwen2";
+  s.type = gguf::tensor_type::q4_k;
+  s.layers = 28;
+  s.width = 1536;
+  s.ff = 8960;
+  s.heads = 12;
+  s.kv_heads = 2;
+  s.head_dim = 128;
+  s.vocab = 151936;
+  s.context = 4096;
+  return s;
+}
+
+void curve(const gguf::file& file, bool graphs, bool last) {
+  cuda::backend b{file, {.context = 4096, .graphs = graphs}};
+  auto s = b.open();
+  b.prefill(s, test::random_tokens(512, b.vocab_size(), 1));
+  std::printf("    {\"graphs\": %s, \"kept\": 512, \"rows\": [\n", graphs ? "true" : "false");
+  for (const std::size_t n : {1u, 2u, 4u, 8u, 16u, 32u, 64u}) {
+    const draft_tree tree = test::chain_of(test::random_tokens(n, b.vocab_size(), 2), b.vocab_size());
+    std::vector<double> whole, host;
+    for (int i = -3; i < repetitions; ++i) {
+      b.wait();
+      const double start = now();
+      const auto rows = b.forward(s, tree.view());
+      const double queued = now();
+      (void)rows.argmax(0);
+      const double end = now();
+      b.commit(s, {});
+      if (i < 0) continue;  // the first passes of a shape record its graph
+      whole.push_back(end - start);
+      host.push_back(queued - start);
+    }
+    const spread t = of(whole), h = of(host);
+    std::printf(
+        "      {\"n\": %zu, \"microseconds\": %.1f, \"low\": %.1f, \"high\": %.1f, \"host_microseconds\": %.1f}%s\n", n,
+        t.median * 1e6, t.low * 1e6, t.high * 1e6, h.median * 1e6, n == 64 ? "" : ",");
+  }
+  std::printf("    ]}%s\n", last ? "" : ",");
+}
+
+template <class Decoder>
+void generate(const char* name, Decoder decoder, std::span<const token> prompt, bool last) {
+  std::vector<double> rates;
+  std::size_t steps = 0;
+  for (int i = -1; i < 5; ++i) {
+    decoder.start(prompt, {.random = philox{7}, .max_tokens = 128});
+    steps = 0;
+    (void)decoder.step();  // the prompt
+    const double start = now();
+    const std::size_t before = decoder.text().size();
+    while (decoder.step().status == status::running) ++steps;
+    if (i >= 0) rates.push_back(static_cast<double>(decoder.text().size() - before) / (now() - start));
+  }
+  const spread r = of(rates);
+  std::printf("    {\"policy\": \"%s\", \"tokens_per_s\": %.1f, \"low\": %.1f, \"high\": %.1f, \"steps\": %zu}%s\n",
+              name, r.median, r.low, r.high, steps, last ? "" : ",");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  std::unique_ptr<test::tiny_model> made;
+  if (argc < 2) made = std::make_unique<test::tiny_model>(qwen_shape());
+  const gguf::file file = argc < 2 ? made->file() : gguf::file{argv[1]};
+  cuda::backend b{file, {.context = 4096}};
+  std::printf(
+      "{\n  \"device\": \"%s\", \"model\": \"%s\", \"weight_bytes\": %zu,\n  \"curve\": [\n", b.device_name().c_str(),
+      argc < 2 ? "random weights in the shapes of Qwen2.5-Coder-1.5B, all Q4_K" : argv[1], b.memory().weight_bytes);
+  curve(file, true, false);
+  curve(file, false, true);
+  std::printf("  ],\n  \"policies\": [\n");
+  std::vector<token> prompt = test::random_tokens(100, b.vocab_size(), 3);
+  prompt.insert(prompt.end(), prompt.begin(), prompt.end());  // so that lookup finds something
+  generate("plain", speculate(b, no_draft{}, cuda::match{greedy{}}), prompt, false);
+  generate("lookup", speculate(b, with_length(prompt_lookup{3}, fixed_length{8}), cuda::match{greedy{}}), prompt, true);
+  std::printf("  ]\n}\n");
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
+}
