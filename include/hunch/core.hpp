@@ -29,6 +29,7 @@
 #include <hunch/drafters/none.hpp>
 #include <hunch/drafters/prefetched.hpp>
 #include <hunch/drafters/prompt_lookup.hpp>
+#include <hunch/drafters/shared_tokens.hpp>
 #include <hunch/drafters/skipping.hpp>
 #include <hunch/drafters/staged.hpp>
 #include <hunch/drafters/static_tree.hpp>
@@ -37,6 +38,7 @@
 #include <hunch/drafters/suffix_corpus.hpp>
 #include <hunch/drafters/swift.hpp>
 #include <hunch/drafters/token_recycling.hpp>
+#include <hunch/drafters/translated.hpp>
 #include <hunch/sampling/bias.hpp>
 #include <hunch/sampling/constrain.hpp>
 #include <hunch/sampling/logprobs.hpp>
@@ -45,6 +47,7 @@
 #include <hunch/sampling/warp.hpp>
 #include <hunch/step_machine.hpp>
 #include <hunch/text/begin_after.hpp>
+#include <hunch/text/retokenise.hpp>
 #include <hunch/text/stop_strings.hpp>
 #include <hunch/trace/recorder.hpp>
 #include <hunch/trace/stats.hpp>
