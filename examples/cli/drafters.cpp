@@ -16,10 +16,12 @@
 #include <hunch/drafters/model.hpp>
 #include <hunch/drafters/none.hpp>
 #include <hunch/drafters/prompt_lookup.hpp>
+#include <hunch/drafters/shared_tokens.hpp>
 #include <hunch/drafters/staged.hpp>
 #include <hunch/drafters/stochastic_beam.hpp>
 #include <hunch/drafters/suffix_automaton.hpp>
 #include <hunch/drafters/token_recycling.hpp>
+#include <hunch/drafters/translated.hpp>
 #include <hunch/verifiers/match.hpp>
 #include <hunch/verifiers/traversal.hpp>
 
@@ -83,6 +85,7 @@ any_drafter drafter_maker::make(const spec& s) {
     throw usage_error("swift drafts with the target itself; it stands alone, not inside another spec");
   if (name == "first" || name == "staged" || name == "cascade") return make_joined(s);
   if (name == "rsd-c" || name == "rsd-s" || name == "best-first") return make_tree(s);
+  if (name == "translate") return make_translated(s);
   if (s.kind->takes == file_use::model) return make_chain(s);
   return make_lookup(s);
 }
@@ -140,6 +143,33 @@ any_drafter drafter_maker::make_chain(const spec& s) {
       return with_policy(coupled_model_drafter(draft, warp), s);
     else
       return with_policy(model_drafter{draft, warp}, s);
+  });
+}
+
+any_drafter drafter_maker::make_translated(const spec& s) {
+  const model& foreign = models_->foreign_draft(s.file);
+  const gguf::tokenizer& own = models_->target().tokenizer;
+  drafts_.push_back(std::make_unique<watched>(models_->foreign_draft(s.file).backend));
+  watched& draft = *drafts_.back();
+  dictionaries_.push_back(
+      std::make_unique<dictionary>(dictionary{gguf::text_vocabulary{foreign.tokenizer}, gguf::text_vocabulary{own}}));
+  const dictionary& words = *dictionaries_.back();
+  // Begin-of-text, where the target's text does not bring a token of that name.
+  token first = no_token;
+  if (const auto bos = foreign.tokenizer.bos(); bos && foreign.tokenizer.adds_bos())
+    if (!own.adds_bos() || !own.bos() || words.target.mark(*own.bos()) != words.draft.mark(*bos)) first = *bos;
+
+  const fixed_length length{count_of(s, "len")};
+  const bool keeps_law = sampling_.verify == verify_rule::rejection || sampling_.verify == verify_rule::block ||
+                         sampling_.verify == verify_rule::traversal;
+  if (sampling_.greedy() || !keeps_law)
+    return translated(with_length(model_drafter{draft, greedy{}}, length), words.draft, words.target, first);
+  sampling_options filters = sampling_;
+  filters.wishes.reset();  // they speak of the target's tokens
+  const shared_tokens shared{words.draft, words.target};
+  return when_sampling(filters, [&](auto warp) -> any_drafter {
+    return translated_tokens(with_length(model_drafter{draft, only_shared{shared} | warp}, length), words.draft,
+                             words.target, shared, first);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <hunch/any.hpp>
+#include <hunch/gguf/text_vocabulary.hpp>
 #include <hunch/sampling/warp.hpp>
 
 #include "engine.hpp"
@@ -39,6 +40,7 @@ class drafter_maker {
   [[nodiscard]] watched& view_of(const spec& s);
   [[nodiscard]] any_drafter make_lookup(const spec& s);
   [[nodiscard]] any_drafter make_chain(const spec& s);
+  [[nodiscard]] any_drafter make_translated(const spec& s);
   [[nodiscard]] any_drafter make_tree(const spec& s);
   [[nodiscard]] any_drafter make_joined(const spec& s);
   [[nodiscard]] any_drafter make_staged(watched& mid, any_drafter inner, std::uint32_t length);
@@ -47,10 +49,17 @@ class drafter_maker {
   template <class D>
   [[nodiscard]] any_drafter with_policy(D drafter, const spec& s);
 
+  /// A draft model's words and the target's.
+  struct dictionary {
+    gguf::text_vocabulary draft;
+    gguf::text_vocabulary target;
+  };
+
   engine* models_;
   sampling_options sampling_;
   std::vector<std::unique_ptr<watched>> drafts_;
   std::vector<std::vector<std::byte>> corpora_;
+  std::vector<std::unique_ptr<dictionary>> dictionaries_;
 };
 
 }  // namespace hunch::cli

@@ -60,25 +60,40 @@ engine::engine(const model_options& options, std::ostream& notes) : options_{opt
   target_ = std::make_unique<model>(options.path, static_cast<unsigned>(options.threads), context);
 }
 
-model& engine::draft(const std::string& path) {
-  if (path == "self") return *target_;
+model* engine::find(const std::string& path) {
+  if (path == "self") return target_.get();
   const std::string real = real_path(path);
-  if (real == real_path(options_.path) && options_.draft_context == 0) return *target_;
-  auto& held = drafts_[real];
-  if (held) return *held;
-  const gguf::file file{path};
-  if (const auto why = difference(target_->tokenizer, gguf::tokenizer{file}))
+  if (real == real_path(options_.path) && options_.draft_context == 0) return target_.get();
+  const auto held = drafts_.find(real);
+  return held == drafts_.end() ? nullptr : held->second.get();
+}
+
+model& engine::draft(const std::string& path) {
+  model* const held = find(path);
+  if (held == target_.get()) return *held;
+  if (const auto why =
+          difference(target_->tokenizer, held != nullptr ? held->tokenizer : gguf::tokenizer{gguf::file{path}}))
     throw error("the draft model '" + path + "' has another vocabulary than '" + options_.path + "': " + *why +
-                "; use a draft model with the target's tokenizer, or --spec lookup, which needs none");
-  const std::size_t longest = gguf::read_config(file).context_length;
+                "; use translate:" + path +
+                ", a draft model with the target's tokenizer, or --spec lookup, which needs none");
+  return foreign_draft(path);
+}
+
+model& engine::foreign_draft(const std::string& path) {
+  if (model* const held = find(path)) return *held;
+  const std::size_t longest = gguf::read_config(gguf::file{path}).context_length;
   const auto context = options_.draft_context > 0 ? static_cast<std::size_t>(options_.draft_context)
                                                   : std::min(longest, target_->backend.context());
-  held = std::make_unique<model>(path, static_cast<unsigned>(options_.threads), context);
-  return *held;
+  auto& made = drafts_[real_path(path)];
+  made = std::make_unique<model>(path, static_cast<unsigned>(options_.threads), context);
+  return *made;
 }
 
 void engine::load_drafts(const spec& s) {
-  if (s.kind->takes == file_use::model) (void)draft(s.file);
+  if (s.name() == "translate")
+    (void)foreign_draft(s.file);
+  else if (s.kind->takes == file_use::model)
+    (void)draft(s.file);
   for (const spec& part : s.parts) load_drafts(part);
 }
 

@@ -35,10 +35,15 @@ class engine {
   /// "self" is the target. Throws hunch::error when the file's vocabulary is not the target's, saying where they
   /// differ.
   [[nodiscard]] model& draft(const std::string& path);
+  /// The same for a file of any vocabulary.
+  [[nodiscard]] model& foreign_draft(const std::string& path);
   /// Loads what a spec names.
   void load_drafts(const spec& s);
 
  private:
+  /// The model of a file that is in memory already, or null.
+  [[nodiscard]] model* find(const std::string& path);
+
   model_options options_;
   std::unique_ptr<model> target_;
   std::map<std::string, std::unique_ptr<model>> drafts_;  // by real path

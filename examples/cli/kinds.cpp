@@ -38,6 +38,7 @@ constexpr std::array sam_keys{len("8"), whole("match", "2", 1, 64, "shortest mat
 constexpr std::array recycling_keys{whole("nodes", "24", 2, longest_draft + 1, "nodes of the tree, the root included"),
                                     whole("k", "8", 1, 32, "candidates kept a token")};
 constexpr std::array model_keys{len("4"), adapt, skipped};
+constexpr std::array translate_keys{len("5", "tokens of the draft model drafted")};
 constexpr std::array confidence_keys{real("threshold", "0.4", 0, 1, "stop after a token less likely than this"),
                                      len("16", "most tokens drafted"), skipped};
 constexpr std::array entropy_keys{real("nats", "2", 0, 20, "stop after a law of more entropy than this"),
@@ -70,6 +71,7 @@ constexpr std::array kinds{
     spec_kind{"recycling", file_use::none, 0, recycling_keys,
               "a tree of the successors that the target itself named before"},
     spec_kind{"model", file_use::model, 0, model_keys, "a draft model with the target's vocabulary"},
+    spec_kind{"translate", file_use::model, 0, translate_keys, "a draft model with another vocabulary"},
     spec_kind{"confidence", file_use::model, 0, confidence_keys, "a draft model until it is unsure"},
     spec_kind{"entropy", file_use::model, 0, entropy_keys, "a draft model until its law is flat"},
     spec_kind{"heuristic", file_use::model, 0, heuristic_keys,

@@ -40,6 +40,7 @@ std::vector<std::string> specs(const std::string& file, bool greedy) {
                                "entropy:" + file + ",nats=1.5,len=4",
                                "heuristic:" + file + ",len=5",
                                "specdec++:" + file + ",threshold=0.6,len=5",
+                               "translate:" + file + ",len=3",
                                "rsd-c:" + file + ",b=2x2",
                                "best-first:" + file + ",nodes=8,depth=3",
                                "model:self,len=3,skip=0.1",
