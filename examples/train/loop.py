@@ -1,5 +1,6 @@
 """The loop that all models here are trained by: schedule, checkpoints, a log. It goes on where it stopped."""
 
+import signal
 import time
 
 import numpy as np
@@ -60,9 +61,12 @@ def run(o, path, fresh_model, loss_of, report, work):
         llama.save(path, model, steppers, tokens=done)
         note(f"{done} tokens; held out: {report(model)}")
 
+    stopping = []
+    for s in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(s, lambda *_: stopping.append(True))  # ends after the step, with a checkpoint
     step, began = 0, time.time()
     saved = began
-    while done < o.tokens and (o.steps is None or step < o.steps):
+    while done < o.tokens and (o.steps is None or step < o.steps) and not stopping:
         for s, rate in zip(steppers, rates):
             for group in s.param_groups:
                 group["lr"] = rate * rate_at((done + 1) / o.tokens)

@@ -58,7 +58,7 @@ def held_out(model, teacher, text, o):
     """Nats a token over the same windows each time; with a teacher also how often both would say the same."""
     random, losses, same = np.random.default_rng(0), [], []
     for _ in range(4):
-        tokens = text.batch(random, o.rows, o.window)
+        tokens = text.batch(random, 8, o.window)
         logits = model(tokens[:, :-1])
         losses.append(F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten()).item())
         if teacher:

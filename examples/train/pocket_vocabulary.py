@@ -1,6 +1,7 @@
 """Trains the pocket models' vocabulary and turns texts into tokens.
 
-  pocket_vocabulary.py WORK TEXT...   TEXT: files of documents separated by NUL bytes (corpus.py makes them)
+  pocket_vocabulary.py WORK TEXT...   TEXT: files of documents separated by NUL bytes (corpus.py makes them), or
+                                      NAME.records, which a pocket model wrote
 
 Makes WORK/vocabulary.json, and for each text WORK/NAME.train.npy and WORK/NAME.held.npy (every 50th document).
 Keeps a vocabulary that is there: checkpoints depend on it.
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from records import Records
 
 SIZE = 2048
 END = "<|endoftext|>"  # between documents, and before the first; token 0
@@ -45,6 +48,14 @@ def learn(texts):
     return t
 
 
+def encoded(path, t):
+    """Documents as tokens, each with END before it."""
+    if Path(path).suffix == ".records":
+        records = Records(path)
+        return [records.tokens(i) for i in range(len(records))]
+    return [[0, *t.encode(d).ids] for d in documents(path)]
+
+
 def main(work, *texts):
     work = Path(work)
     work.mkdir(parents=True, exist_ok=True)
@@ -52,18 +63,18 @@ def main(work, *texts):
         learn(texts).save(str(work / "vocabulary.json"))
     t = Tokenizer.from_file(str(work / "vocabulary.json"))
     for path in texts:
-        parts = {"train": [], "held": []}
-        characters = 0
-        for i, d in enumerate(documents(path)):
-            parts["held" if i % 50 == 49 else "train"].append([0, *t.encode(d).ids])
-            characters += len(d)
+        all_documents = encoded(path, t)
+        held = range(49, len(all_documents), 50)
+        parts = {
+            "train": [d for i, d in enumerate(all_documents) if i not in held],
+            "held": [all_documents[i] for i in held],
+        }
         if not all(parts.values()):
             sys.exit(f"pocket_vocabulary: '{path}' has fewer than 50 documents; write more text first")
         for name, lists in parts.items():
             tokens = np.concatenate([np.array(x, np.uint16) for x in lists])
             np.save(work / f"{Path(path).stem}.{name}.npy", tokens)
-        total = sum(len(x) for lists in parts.values() for x in lists)
-        print(f"{path}: {total} tokens, {characters / total:.2f} characters each")
+        print(f"{path}: {len(all_documents)} documents, {sum(map(len, all_documents))} tokens")
 
 
 if __name__ == "__main__":
