@@ -15,7 +15,7 @@ using tokens = std::vector<token>;
 const toy_vocabulary pieces{
     {"a", "b", "c", " ", "\n", "ab", "\xC3", "\xA9", "\xE2\x82", "\xAC", "<s>", "<only here>", " b", "\n\n", "", "x "}};
 const toy_vocabulary others{{"<s>", "a", "b", "c", " ", "\n", "bc", "ca", "\xC3\xA9", "\xE2\x82\xAC", "  ", "\n\n", "x",
-                             "aa", " a", "a\n", "cc "}};
+                             "aa", " a", "a\n", "cc ", "a\xE2\x82\xAC", "a "}};
 
 tokens retokenised(const tokens& text) {
   retokeniser of{pieces, others};
@@ -53,7 +53,11 @@ TEST_CASE("retokenise: bytes of an unfinished character are held back until it i
   CHECK(tokens(of.tokens().begin(), of.tokens().end()) == tokens{1});
   of.follow(tokens{0, 8, 9}, 0);
   CHECK(of.held_back().empty());
-  CHECK(tokens(of.tokens().begin(), of.tokens().end()) == tokens{1, 9});
+  CHECK(tokens(of.tokens().begin(), of.tokens().end()) == tokens{17});  // "a" and the character are one token
+  of.follow(tokens{0, 3, 8, 9}, 0);
+  CHECK(tokens(of.tokens().begin(), of.tokens().end()) == tokens{1, 4, 9});  // cut before the space
+  of.follow(tokens{0, 3, 8}, 0);
+  CHECK(tokens(of.tokens().begin(), of.tokens().end()) == tokens{18});  // no cut where nothing whole follows
 }
 
 TEST_CASE("retokenise: a first token begins every text", "[translate]") {
