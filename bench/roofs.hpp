@@ -7,12 +7,18 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
+#include <new>
 #include <thread>
 #include <vector>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
 #endif
 
 namespace roofs {
@@ -44,22 +50,68 @@ inline double least_seconds(unsigned threads, int repeats, const std::function<v
   return least;
 }
 
-/// Bytes a second that the threads read of `data` together, each its share, in order.
-inline double read_rate(const std::vector<std::uint64_t>& data, unsigned threads) {
-  std::vector<std::uint64_t> sums(threads * 8);
-  const double s = least_seconds(threads, 5, [&](unsigned t) {
-    const std::size_t first = data.size() / threads * t / 8 * 8;
-    const std::size_t last = first + data.size() / threads / 8 * 8;
-    std::uint64_t sum[8] = {};
-    for (std::size_t i = first; i < last; i += 8) {
-      __builtin_prefetch(data.data() + i + 512);
-      for (std::size_t k = 0; k < 8; ++k) sum[k] += data[i + k];
-    }
-    for (const auto v : sum) sums[8 * t] += v;
-  });
-  volatile std::uint64_t sink = sums[0];
-  static_cast<void>(sink);
-  return static_cast<double>(data.size() * 8) / s;
+/// Bytes in large pages where the system gives them, as the weights of a model are.
+class large_block {
+ public:
+  explicit large_block(std::size_t bytes) : bytes_{bytes}, data_{std::aligned_alloc(page, bytes)} {
+    if (data_ == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+    ::madvise(data_, bytes, MADV_HUGEPAGE);
+#endif
+    std::memset(data_, 1, bytes);
+  }
+  ~large_block() { std::free(data_); }
+  large_block(const large_block&) = delete;
+  large_block& operator=(const large_block&) = delete;
+
+  [[nodiscard]] const unsigned char* data() const { return static_cast<const unsigned char*>(data_); }
+  [[nodiscard]] std::size_t size() const { return bytes_; }
+
+ private:
+  static constexpr std::size_t page = std::size_t{2} << 20;
+  std::size_t bytes_;
+  void* data_;
+};
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) inline std::uint64_t sum_of(const unsigned char* p, std::size_t bytes) {
+  __m256i sum[4] = {};
+  for (std::size_t i = 0; i < bytes; i += 128) {
+    __builtin_prefetch(p + i + 4096);
+    __builtin_prefetch(p + i + 4096 + 64);
+    for (std::size_t k = 0; k < 4; ++k)
+      sum[k] = _mm256_add_epi64(sum[k], _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i + 32 * k)));
+  }
+  const __m256i all = _mm256_add_epi64(_mm256_add_epi64(sum[0], sum[1]), _mm256_add_epi64(sum[2], sum[3]));
+  return static_cast<std::uint64_t>(_mm256_extract_epi64(all, 0)) +
+         static_cast<std::uint64_t>(_mm256_extract_epi64(all, 2));
+}
+#else
+inline std::uint64_t sum_of(const unsigned char* p, std::size_t bytes) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes; i += 8) {
+    std::uint64_t v;
+    std::memcpy(&v, p + i, 8);
+    sum += v;
+  }
+  return sum;
+}
+#endif
+
+/// Bytes a second that the threads read together. Whoever is free takes the next part, as in a pass: a processor that
+/// is lent to somebody else for a moment holds nobody up.
+inline double read_rate(const large_block& data, unsigned threads) {
+  constexpr std::size_t part = std::size_t{1} << 18;
+  std::atomic<std::uint64_t> sink{0};
+  double least = 1e9;
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    std::atomic<std::size_t> next{0};
+    least = std::min(least, least_seconds(threads, 1, [&](unsigned) {
+                       for (std::size_t at = next.fetch_add(part); at + part <= data.size(); at = next.fetch_add(part))
+                         sink += sum_of(data.data() + at, part);
+                     }));
+  }
+  return static_cast<double>(data.size()) / least;
 }
 
 #if defined(__x86_64__)
@@ -99,7 +151,7 @@ struct rates {
 inline const rates& of(unsigned threads) {
   static const rates measured = [threads] {
     rates r;
-    r.read_bytes = read_rate(std::vector<std::uint64_t>(std::size_t{16} << 20, 1), threads);  // 128 MiB
+    r.read_bytes = read_rate(large_block{std::size_t{96} << 20}, threads);  // as a small model
 #if defined(__x86_64__)
     if (has_avx512()) {
       r.multiply_adds = 16 * instruction_rate(fma_chains, threads);
