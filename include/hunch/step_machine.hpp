@@ -127,7 +127,7 @@ class step_machine {
     result_.status = status();
   }
   void supply_draft(const LogitRows auto& rows) {
-    if (rows.size() < wanted_->tree.fresh() || rows[0].size() != tree().vocab())
+    if (rows.size() < wanted_->tree.fresh() || rows[0].size() != wanted_->vocab)
       drafts_ = false;  // the tree so far is a tree like any other
     else
       detail::supply_rows(loop_.drafter(), loop_.context(), tree(), basic_rows_ref<P>{rows}, target_);

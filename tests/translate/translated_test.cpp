@@ -187,3 +187,32 @@ TEST_CASE("translated: a host that runs the draft model's passes gets the same t
     text.push_back(i % 3 == 0 ? 2 : own[1]);
   }
 }
+
+TEST_CASE("translated: a machine takes the rows of the draft model, whose vocabulary is its own",
+          "[translate][machine]") {
+  auto target = toy_target();
+  auto draft = toy_draft();
+  toy_host<float> host;
+  host.add(0, target);
+  host.add(1, draft);
+  hosted_model hosted{1, draft_words.size(), 4096};
+  step_machine machine{
+      hosted_model{0, target_words.size(), 4096},
+      translated(with_length(model_drafter(hosted, greedy{}), fixed_length{4}), draft_words, target_words),
+      match(greedy{}), stats{}};
+  auto decoder = speculate(
+      target, translated(with_length(model_drafter(draft, greedy{}), fixed_length{4}), draft_words, target_words),
+      match(greedy{}), stats{});
+  const request wish{philox{1}, 60, {}};
+  machine.start(tokens{0, 2, 3}, wish);
+  while (machine.status() == status::running) {
+    while (const auto wanted = machine.next()) {
+      const auto rows = host.run(*wanted);
+      machine.supply(rows);
+    }
+    host.apply(0, machine.result().cache);
+  }
+  CHECK(tokens(machine.text().begin() + 3, machine.text().end()) == emitted_text(decoder, tokens{0, 2, 3}, wish));
+  CHECK(machine.observer().accepted == decoder.observer().accepted);
+  CHECK(machine.observer().tau() > 2);
+}

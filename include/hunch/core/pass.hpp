@@ -30,7 +30,8 @@ struct pass {
   std::uint32_t model = 0;       ///< hosted_model::id of the model to run
   std::optional<kv_plan> cache;  ///< before the pass; nothing: the pending tree goes on growing
   tree_view tree;
-  layer_mask skipped{};  ///< sub-layers that the nodes leave out; what the plan appends runs in full
+  layer_mask skipped{};   ///< sub-layers that the nodes leave out; what the plan appends runs in full
+  std::size_t vocab = 0;  ///< hosted_model::vocab of the model: the length of the rows that `supply` takes
 };
 
 /// A model whose passes its host runs: stands where a Backend stands when a drafter or a step_machine is built.

@@ -183,10 +183,10 @@ class text_sequence<basic_hosted_model<P>> {
         plan = mirror_.plan(text);
       }
       if (plan.size() + tree.size() > model_.capacity) return std::nullopt;
-      wanted_ = pass{model_.id, plan, tree.view(), skipped};
+      wanted_ = pass{model_.id, plan, tree.view(), skipped, model_.vocab};
     } else {
       if (mirror_.kept().size() + tree.size() > model_.capacity) return std::nullopt;
-      wanted_ = pass{model_.id, std::nullopt, tree.view(first), skipped};
+      wanted_ = pass{model_.id, std::nullopt, tree.view(first), skipped, model_.vocab};
     }
     return wanted_;
   }
