@@ -1,4 +1,5 @@
 // Products on the (emulated) device: the bits of the CPU's scalar kernels, for any number of rows.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -22,37 +23,66 @@ using gguf::tensor_type;
 
 namespace {
 
-// Rows that the CPU's kernels rounded, as both backends read them.
-struct rounded {
-  std::vector<float> x;
+// Quantised values and what belongs to them.
+struct quantised {
   std::vector<signed char> q;
   std::vector<float> scale, scaled_sum;
   std::vector<std::int32_t> sum, offset;
   std::vector<std::int16_t> sums;
 
+  quantised(std::size_t values, std::size_t block)
+      : q(values),
+        scale(values / block),
+        scaled_sum(values / 32),
+        sum(values / 32),
+        offset(values / 16),
+        sums(values / 32) {}
+};
+
+// Rows that the CPU's kernels rounded: in groups, as they read them, and row after row, as the device does.
+struct rounded {
+  std::vector<float> x;
+  quantised grouped;
+  quantised in_rows;
+
   rounded(std::size_t rows, std::size_t inputs, std::size_t block)
-      : q(rows * inputs),
-        scale(q.size() / block),
-        scaled_sum(q.size() / 32),
-        sum(q.size() / 32),
-        offset(q.size() / 16),
-        sums(q.size() / 32) {
+      : grouped{(rows + cpu::group_rows - 1) / cpu::group_rows * cpu::group_rows * inputs, block},
+        in_rows{rows * inputs, block} {
     noise from{inputs};
     x = from.floats(rows * inputs, -2, 2);
     x[7] = 150;
     if (rows > 3) std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(3 * inputs), inputs, 0.0F);
     const auto& table = cpu::kernels_for(cpu::isa::scalar);
-    for (std::size_t r = 0; r < rows; ++r)
+    const std::size_t blocks = inputs / block;
+    quantised& g = grouped;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::size_t at = cpu::block_at(r, 0, blocks);
       (block == 32 ? table.quantise_32 : table.quantise_256)(
           x.data() + r * inputs, inputs,
-          {q.data() + r * inputs, scale.data() + r * (inputs / block), scaled_sum.data() + r * (inputs / 32),
-           sum.data() + r * (inputs / 32), offset.data() + r * (inputs / 16), sums.data() + r * (inputs / 32)});
+          {g.q.data() + at * block, g.scale.data() + at, g.scaled_sum.data() + at, g.sum.data() + at,
+           g.offset.data() + 16 * at, g.sums.data() + 8 * at});
+      for (std::size_t b = 0; b < blocks; ++b) copy_block(cpu::block_at(r, b, blocks), r * blocks + b, block);
+    }
   }
   [[nodiscard]] cpu::activation_rows rows() const {
-    return {x.data(), q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sums.data()};
+    const quantised& g = grouped;
+    return {x.data(), g.q.data(), g.scale.data(), g.scaled_sum.data(), g.sum.data(), g.offset.data(), g.sums.data()};
   }
   [[nodiscard]] cuda::quantised_view view() const {
-    return {reinterpret_cast<const std::int8_t*>(q.data()), scale.data(), scaled_sum.data(), sums.data()};
+    return {reinterpret_cast<const std::int8_t*>(in_rows.q.data()), in_rows.scale.data(), in_rows.scaled_sum.data(),
+            in_rows.sums.data()};
+  }
+
+ private:
+  void copy_block(std::size_t from, std::size_t to, std::size_t block) {
+    const auto copy = [&](const auto& source, auto& target, std::size_t each) {
+      std::copy_n(source.begin() + static_cast<std::ptrdiff_t>(from * each), each,
+                  target.begin() + static_cast<std::ptrdiff_t>(to * each));
+    };
+    copy(grouped.q, in_rows.q, block);
+    copy(grouped.scale, in_rows.scale, 1);
+    if (block == 32) copy(grouped.scaled_sum, in_rows.scaled_sum, 1);
+    if (block == 256) copy(grouped.sums, in_rows.sums, 8);
   }
 };
 
