@@ -1,6 +1,5 @@
 #include "report.hpp"
 
-#include <limits>
 #include <sstream>
 
 #include "support/catch.hpp"
@@ -29,14 +28,6 @@ TEST_CASE("report: numbers are rounded, medians are of the sorted values", "[cli
   CHECK(median({3, 1, 2}) == 2);
   CHECK(median({4, 1, 3, 2}) == 2.5);
   CHECK(median({}) == 0);
-}
-
-TEST_CASE("log-probability: log-softmax of the raw row", "[cli]") {
-  const std::vector<float> row{0.0f, std::log(3.0f)};  // probabilities 1/4 and 3/4
-  CHECK(log_probability(row, 0) == Approx(std::log(0.25)).epsilon(1e-6));
-  CHECK(log_probability(row, 1) == Approx(std::log(0.75)).epsilon(1e-6));
-  const std::vector<float> far{1000.0f, -std::numeric_limits<float>::infinity()};
-  CHECK(log_probability(far, 0) == 0.0);
 }
 
 TEST_CASE("tally: speeds are of sums, the mean speed-up is of the prompts' ratios", "[cli]") {

@@ -1,4 +1,8 @@
 // Log-probabilities: right numbers, one for each token of the text, the same with speculation and without.
+#include <cmath>
+#include <limits>
+#include <span>
+
 #include <hunch/core.hpp>
 #include <hunch/sampling/bias.hpp>
 #include <hunch/sampling/logprobs.hpp>
@@ -127,4 +131,12 @@ TEST_CASE("logprobs: a new text begins anew", "[logprobs]") {
   (void)testing::emitted_text(decoder, {0}, request{philox{1}, 10, {}});
   (void)testing::emitted_text(decoder, {0}, request{philox{1}, 3, {}});
   CHECK(decoder.observer().tokens().size() == 3);
+}
+
+TEST_CASE("log-probability: log-softmax of the raw row", "[logprobs]") {
+  const std::vector<float> row{0.0f, std::log(3.0f)};  // probabilities 1/4 and 3/4
+  CHECK(log_probability(std::span<const float>{row}, 0) == Approx(std::log(0.25)).epsilon(1e-6));
+  CHECK(log_probability(std::span<const float>{row}, 1) == Approx(std::log(0.75)).epsilon(1e-6));
+  const std::vector<float> far{1000.0f, -std::numeric_limits<float>::infinity()};
+  CHECK(log_probability(std::span<const float>{far}, 0) == 0.0);
 }
