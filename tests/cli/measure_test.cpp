@@ -67,7 +67,7 @@ TEST_CASE("inspect: says what is in the file, as JSON and for people", "[cli]") 
   CHECK(j["tokenizer"]["chat"] == "ChatML");
   CHECK(j["bytes_a_token"].get<double>() == Approx(96.6e6).epsilon(0.001));
   CHECK(j["here"]["runs"] == true);
-  CHECK(j["here"]["kv_token_bytes"] == 30 * 2 * 3 * 64 * 4);  // layers, k and v, heads, values, bytes
+  CHECK(j["here"]["kv_token_bytes"] == 30 * 2 * 3 * 64 * 2);  // layers, k and v, heads, values, bytes
   CHECK(keys_of(r.out, "here") ==
         list{"runs", "machine", "threads", "context", "weight_bytes", "kv_token_bytes", "kv_bytes"});
   const auto text = run_program({"inspect", "-m", model->string()});
