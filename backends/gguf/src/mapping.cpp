@@ -58,6 +58,7 @@ void release(std::span<const std::byte> bytes) noexcept {
   const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + page - 1) / page * page;
   const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.size()) / page * page;
   // A hint: where it fails, the pages only stay.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address rounded to pages is made of a number
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
