@@ -140,8 +140,9 @@ TEST_CASE("types: rows of the embedding are the numbers that llama.cpp unpacks",
   }
 }
 
-// Held against llama.cpp's logits with the weights unpacked to float; its own kernels, which round activations as ours
-// do but in other blocks, are as far from them. A wrong bit of the layout moves logits by a part of their size.
+// Held against llama.cpp's logits with the weights unpacked to float; its own kernels, which round activations and the
+// cache as ours do but in other blocks, are as far from them. A wrong bit of the layout moves logits by a part of their
+// size.
 TEST_CASE("types: a model of llama.cpp's quantiser has llama.cpp's logits", "[types]") {
   const auto prompt = golden()["prompt"].get<std::vector<token>>();
   for (const auto& t : golden()["types"]) {
@@ -156,7 +157,7 @@ TEST_CASE("types: a model of llama.cpp's quantiser has llama.cpp's logits", "[ty
     std::cout << t["type"].get<std::string>() << ": off by " << ours << " (llama.cpp's kernels: " << theirs << ")\n";
     INFO(t["type"].get<std::string>());
     const bool floats = gguf::traits_of(type_of(t)).block_values == 1;
-    CHECK(ours < (floats ? 1e-5 : 1.5 * theirs));
+    CHECK(ours < 1.5 * theirs);
     CHECK(distance(rows, t["logits"]) < (floats ? 0.002 : 0.012));
   }
 }
