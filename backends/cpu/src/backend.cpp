@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include <hunch/core/error.hpp>
 #include <hunch/core/one_at_a_time.hpp>
 #include <hunch/transformer/graph.hpp>
+#include <hunch/transformer/pass_rules.hpp>
 
 #include "dispatch.hpp"
 #include "ops.hpp"
@@ -31,16 +31,6 @@ std::size_t arena_bytes(const gguf::file& from) {
     if (t.shape.size() == 2) bytes += packed_bytes(t);
   if (const gguf::tensor* embedding = from.find("token_embd.weight")) bytes += packed_bytes(*embedding);
   return bytes;
-}
-
-std::size_t kv_token_bytes(const gguf::model_config& c) { return c.layers * c.kv_dim() * 2 * sizeof(std::uint16_t); }
-
-// Slots are numbers of 32 bits, and bytes of a sequence numbers of 64. To be asked when the weights are loaded: until
-// then the other numbers are the file's claims.
-void check_context(const gguf::model_config& c, std::size_t context) {
-  const std::size_t token_bytes = kv_token_bytes(c);
-  if (context > std::numeric_limits<std::int32_t>::max() || context > SIZE_MAX / token_bytes)
-    raise("cpu: a context of " + std::to_string(context) + " tokens is too large; use at most what memory can hold");
 }
 
 // Turns tensors into the forms of this backend.
@@ -81,6 +71,7 @@ struct model {
   model(const gguf::file& from, const options& with)
       : file{from},
         config{gguf::read_config(file)},
+        rules{"cpu", config},
         context{with.context == 0 ? config.context_length : with.context},
         threads{with.threads},
         kernels{kernels_for(with.kernels)},
@@ -91,24 +82,12 @@ struct model {
     if (config.head_dim % 16 != 0)
       raise("cpu: '" + file.name() + "': heads of " + std::to_string(config.head_dim) +
             " values are not supported; a multiple of 16 is");
-    check_context(config, context);
-  }
-
-  void check_tokens(std::span<const token> tokens) const {
-    for (const token t : tokens)
-      if (t < 0 || static_cast<std::size_t>(t) >= config.vocab)
-        raise("cpu: token " + std::to_string(t) + " is outside the vocabulary of " + std::to_string(config.vocab) +
-              "; use the tokenizer of this model");
+    (void)rules.checked_context(context);
   }
 
   // Adds the tree's fresh nodes to the sequence and to the rows of the pass.
   void take(sequence_state& s, const tree_view& tree, layer_mask mask) {
-    check_tokens(tree.tokens);
-    if (!mask.empty() && mask.size() != config.layers)
-      raise("cpu: a layer mask of " + std::to_string(mask.size()) + " entries for " + std::to_string(config.layers) +
-            " layers; give one entry a layer");
-    if (s.slots.pending() != 0 && !std::equal(mask.begin(), mask.end(), s.mask.begin(), s.mask.end()))
-      raise("cpu: the pending nodes were run with another layer mask; roll them back with commit({}) first");
+    rules.check_tree(s.slots, s.mask, tree, mask);
     s.slots.append(tree);
     s.mask.assign(mask.begin(), mask.end());
   }
@@ -145,14 +124,9 @@ struct model {
     file.release(file.at("token_embd.weight"));
   }
 
-  // An empty mask and one that skips nothing mean the same.
-  static layer_mask normal(layer_mask mask) noexcept {
-    const bool nothing = std::all_of(mask.begin(), mask.end(), [](skip s) { return s == skip::none; });
-    return nothing ? layer_mask{} : mask;
-  }
-
   gguf::file file;
   gguf::model_config config;
+  transformer::pass_rules rules;
   std::size_t context;
   pool threads;
   const kernel_table& kernels;
@@ -190,7 +164,7 @@ unsigned backend::threads() const noexcept { return model_->threads.size(); }
 const char* backend::kernels() const noexcept { return model_->kernels.name; }
 std::size_t backend::context() const noexcept { return model_->context; }
 memory_use backend::memory() const noexcept {
-  return {model_->maker.arena.used(), detail::kv_token_bytes(model_->config)};
+  return {model_->maker.arena.used(), transformer::kv_token_bytes(model_->config)};
 }
 
 sequence backend::open() { return sequence{std::make_unique<sequence_state>(model_->config, model_->context)}; }
@@ -200,12 +174,7 @@ std::size_t backend::room(const sequence& s) const noexcept { return s.state_->s
 void backend::prefill(sequence& s, std::span<const token> tokens) {
   const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
-  model_->check_tokens(tokens);
-  if (state.slots.pending() != 0)
-    raise("cpu: " + std::to_string(state.slots.pending()) + " nodes are pending; commit before prefill");
-  if (tokens.size() > state.slots.room())
-    raise("cpu: " + std::to_string(tokens.size()) + " tokens do not fit, there is room for " +
-          std::to_string(state.slots.room()) + "; ask room() before a pass, or use a larger context");
+  model_->rules.check_prefill(state.slots, tokens);
   state.hidden_rows = 0;
   while (!tokens.empty()) {
     const std::size_t count = std::min(detail::prefill_rows, tokens.size());
@@ -224,7 +193,7 @@ matrix_view backend::forward(sequence& s, tree_view tree) { return forward(s, tr
 matrix_view backend::forward(sequence& s, tree_view tree, layer_mask mask) {
   const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
-  mask = model::normal(mask);
+  mask = transformer::normal(mask);
   model_->take(state, tree, mask);
   model_->rows.clear();
   model_->logits.clear();
@@ -237,10 +206,9 @@ matrix_view backend::forward(sequence& s, tree_view tree, layer_mask mask) {
 logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
   const auto visit = model_->alone.enter();
   if (work.empty()) return {};
+  model_->rules.check_batch(work);
   for (std::size_t i = 0; i < work.size(); ++i) {  // all or nothing: undo what was taken when an entry is refused
     try {
-      for (std::size_t j = 0; j < i; ++j)
-        if (work[j].sequence == work[i].sequence) raise("cpu: a sequence is twice in a batch; give each one entry");
       model_->take(*work[i].sequence->state_, work[i].tree, {});
     } catch (...) {
       for (std::size_t j = 0; j < i; ++j) work[j].sequence->state_->slots.retract(work[j].tree.first);
@@ -262,8 +230,7 @@ logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
 void backend::commit(sequence& s, std::span<const node_id> path) {
   const auto visit = model_->alone.enter();
   sequence_state& state = *s.state_;
-  if (!path.empty() && !state.mask.empty())
-    raise("cpu: nodes that were run without some layers cannot be committed; roll them back with commit({})");
+  model_->rules.check_commit(path, state.mask);
   state.carry_out(state.slots.commit(path));
   state.mask.clear();
 }

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cstring>
-#include <string>
 
 #include <hunch/core/error.hpp>
+#include <hunch/transformer/weights.hpp>
 
 #include "blocks.hpp"
 
@@ -12,18 +12,6 @@ namespace hunch::cpu {
 namespace {
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
-
-struct known_type {
-  gguf::tensor_type type;
-  format kind;
-};
-constexpr known_type known_types[format_count] = {
-    {gguf::tensor_type::f32, format::f32},   {gguf::tensor_type::f16, format::f16},
-    {gguf::tensor_type::bf16, format::bf16}, {gguf::tensor_type::q4_0, format::q4_0},
-    {gguf::tensor_type::q4_1, format::q4_1}, {gguf::tensor_type::q5_0, format::q5_0},
-    {gguf::tensor_type::q5_1, format::q5_1}, {gguf::tensor_type::q8_0, format::q8_0},
-    {gguf::tensor_type::q4_k, format::q4_k}, {gguf::tensor_type::q5_k, format::q5_k},
-    {gguf::tensor_type::q6_k, format::q6_k}};
 
 // One block of 16 outputs. `in` holds the block of each output, zero for outputs that do not exist.
 template <class Block>
@@ -134,15 +122,7 @@ constexpr strip_packer packers[format_count] = {pack_strip<float>,      pack_str
 
 }  // namespace
 
-format format_of(const gguf::tensor& t) {
-  for (const auto& known : known_types)
-    if (known.type == t.type) return known.kind;
-  std::string names;
-  for (const auto& known : known_types)
-    names += (names.empty() ? "" : ", ") + std::string(gguf::traits_of(known.type).name);
-  raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
-        ", which is not supported; supported: " + names);
-}
+format format_of(const gguf::tensor& t) { return transformer::format_of(t, "cpu"); }
 
 std::size_t row_bytes_of(const gguf::tensor& t) {
   const auto& traits = gguf::traits_of(t.type);
@@ -180,9 +160,7 @@ packed_matrix pack(const gguf::tensor& t, weight_arena& into, pool& threads) {
 }
 
 float_vector vector_of(const gguf::tensor& t) {
-  if (t.type != gguf::tensor_type::f32)
-    raise("cpu: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
-          ", vectors are supported as F32 only; convert the model again");
+  transformer::check_vector(t, "cpu");
   return {reinterpret_cast<const float*>(t.data.data())};
 }
 

@@ -1,7 +1,6 @@
 #include <hunch/cuda/backend.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -61,8 +60,7 @@ const std::string& backend::device_name() const noexcept { return model_->device
 std::size_t backend::context() const noexcept { return model_->context; }
 void backend::wait() const { model_->queue.wait(); }
 memory_use backend::memory() const noexcept {
-  const gguf::model_config& c = model_->config;
-  return {model_->store.bytes(), c.layers * c.kv_dim() * 2 * sizeof(std::uint16_t), model_->pool->size()};
+  return {model_->store.bytes(), transformer::kv_token_bytes(model_->config), model_->pool->size()};
 }
 
 sequence backend::open() {
@@ -74,12 +72,7 @@ std::size_t backend::room(const sequence& s) const noexcept { return s.state_->s
 void backend::prefill(sequence& s, std::span<const token> tokens) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
-  model_->check_tokens(tokens);
-  if (state.slots.pending() != 0)
-    raise("cuda: " + std::to_string(state.slots.pending()) + " nodes are pending; commit before prefill");
-  if (tokens.size() > state.slots.room())
-    raise("cuda: " + std::to_string(tokens.size()) + " tokens do not fit, there is room for " +
-          std::to_string(state.slots.room()) + "; ask room() before a pass, or use a larger context");
+  model_->rules.check_prefill(state.slots, tokens);
   state.hidden.clear();
   while (!tokens.empty()) {
     const std::size_t count = std::min<std::size_t>(max_rows, tokens.size());
@@ -103,7 +96,7 @@ logit_rows backend::forward(sequence& s, tree_view tree) { return forward(s, tre
 logit_rows backend::forward(sequence& s, tree_view tree, layer_mask mask) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
-  mask = model::normal(mask);
+  mask = transformer::normal(mask);
   model_->take(state, tree, mask);
   try {
     model_->rows.clear();
@@ -121,14 +114,10 @@ logit_rows backend::forward(sequence& s, tree_view tree, layer_mask mask) {
 logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
   const auto visit = model_->enter();
   if (work.empty()) return {};
+  model_->rules.check_batch(work);
   std::size_t taken = 0;
   try {  // all or nothing: undo what was taken when an entry is refused
-    for (; taken < work.size(); ++taken) {
-      for (std::size_t j = 0; j < taken; ++j)
-        if (work[j].sequence == work[taken].sequence)
-          raise("cuda: a sequence is twice in a batch; give each one entry");
-      model_->take(*work[taken].sequence->state_, work[taken].tree, {});
-    }
+    for (; taken < work.size(); ++taken) model_->take(*work[taken].sequence->state_, work[taken].tree, {});
     model_->rows.clear();
     for (const auto& entry : work) model_->add_rows(*entry.sequence->state_, entry.tree.first, entry.tree.tokens, true);
     model_->run({.mask = {}, .head = true});
@@ -146,8 +135,7 @@ logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
 void backend::commit(sequence& s, std::span<const node_id> path) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
-  if (!path.empty() && !state.mask.empty())
-    raise("cuda: nodes that were run without some layers cannot be committed; roll them back with commit({})");
+  model_->rules.check_commit(path, state.mask);
   const auto moves = state.slots.commit(path);
   state.mask.clear();
   move_kept(model_->queue, state.pages.on_device(), state.pages.shape(), moves);

@@ -20,11 +20,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <hunch/transformer/format.hpp>
+
 namespace hunch::cuda {
 
-/// Matrices that the device multiplies; floats first, then blocks of 32, then blocks of 256.
-enum class format : std::uint8_t { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k };
-inline constexpr std::size_t format_count = 11;
+using transformer::format;
+using transformer::format_count;
 
 [[nodiscard]] constexpr bool is_float(format f) noexcept { return f <= format::bf16; }
 [[nodiscard]] constexpr bool has_blocks_of_256(format f) noexcept { return f >= format::q4_k; }

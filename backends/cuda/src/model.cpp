@@ -1,22 +1,11 @@
 #include "model.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <string>
-
-#include <hunch/core/error.hpp>
 
 namespace hunch::cuda::detail {
 namespace {
 
 constexpr std::size_t usual_tails = 16384;  // slots of the tails of one run: trees of 64 nodes, 256 deep
-
-// Slots are numbers of 32 bits. To be asked when the weights are loaded: until then the other numbers are claims.
-std::size_t checked_context(std::size_t context) {
-  if (context > std::numeric_limits<std::int32_t>::max())
-    raise("cuda: a context of " + std::to_string(context) + " tokens is too large; use at most what memory can hold");
-  return context;
-}
 
 }  // namespace
 
@@ -64,6 +53,7 @@ void graph_cache::run(const shape& key, stream& s, F&& work) {
 model::model(const gguf::file& from, const options& with)
     : device{use_device(with.device)},
       config{gguf::read_config(from)},
+      rules{"cuda", config},
       context{with.context == 0 ? config.context_length : with.context},
       graphs{with.graphs},
       store{queue},
@@ -71,27 +61,10 @@ model::model(const gguf::file& from, const options& with)
       graph{config, weights},
       ops{config, weights, queue},
       pool{std::make_shared<page_pool>(ops.pages())},
-      upload{std::max(usual_tails, checked_context(context))} {}
-
-void model::check_tokens(std::span<const token> tokens) const {
-  for (const token t : tokens)
-    if (t < 0 || static_cast<std::size_t>(t) >= config.vocab)
-      raise("cuda: token " + std::to_string(t) + " is outside the vocabulary of " + std::to_string(config.vocab) +
-            "; use the tokenizer of this model");
-}
-
-layer_mask model::normal(layer_mask mask) noexcept {
-  const bool nothing = std::all_of(mask.begin(), mask.end(), [](skip s) { return s == skip::none; });
-  return nothing ? layer_mask{} : mask;
-}
+      upload{std::max(usual_tails, rules.checked_context(context))} {}
 
 void model::take(sequence_state& s, const tree_view& tree, layer_mask mask) {
-  check_tokens(tree.tokens);
-  if (!mask.empty() && mask.size() != config.layers)
-    raise("cuda: a layer mask of " + std::to_string(mask.size()) + " entries for " + std::to_string(config.layers) +
-          " layers; give one entry a layer");
-  if (s.slots.pending() != 0 && !std::equal(mask.begin(), mask.end(), s.mask.begin(), s.mask.end()))
-    raise("cuda: the pending nodes were run with another layer mask; roll them back with commit({}) first");
+  rules.check_tree(s.slots, s.mask, tree, mask);
   s.slots.append(tree);
   try {
     const std::size_t pending = s.slots.pending();

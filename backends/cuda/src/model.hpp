@@ -12,6 +12,7 @@
 #include <hunch/core/one_at_a_time.hpp>
 #include <hunch/cuda/backend.hpp>
 #include <hunch/transformer/graph.hpp>
+#include <hunch/transformer/pass_rules.hpp>
 
 #include "ops.hpp"
 #include "pages.hpp"
@@ -85,16 +86,12 @@ struct model {
     return alone.enter();
   }
 
-  void check_tokens(std::span<const token> tokens) const;
   /// Adds the tree's fresh nodes to the sequence and makes room for what the pass writes. Throws with the sequence as
   /// it was.
   void take(sequence_state& s, const tree_view& tree, layer_mask mask);
   /// Rows of the nodes from `first` on.
   void add_rows(sequence_state& s, std::size_t first, std::span<const token> tokens, bool head);
   void run(const transformer::pass& p);
-
-  // An empty mask and one that skips nothing mean the same.
-  static layer_mask normal(layer_mask mask) noexcept;
 
   struct host_row {
     sequence_state* sequence;
@@ -106,6 +103,7 @@ struct model {
 
   device_facts device;
   gguf::model_config config;
+  transformer::pass_rules rules;
   std::size_t context;
   bool graphs;
   stream queue;

@@ -6,21 +6,10 @@
 #include <string>
 
 #include <hunch/core/error.hpp>
+#include <hunch/transformer/weights.hpp>
 
 namespace hunch::cuda {
 namespace {
-
-struct known_type {
-  gguf::tensor_type type;
-  format kind;
-};
-constexpr known_type known_types[format_count] = {
-    {gguf::tensor_type::f32, format::f32},   {gguf::tensor_type::f16, format::f16},
-    {gguf::tensor_type::bf16, format::bf16}, {gguf::tensor_type::q4_0, format::q4_0},
-    {gguf::tensor_type::q4_1, format::q4_1}, {gguf::tensor_type::q5_0, format::q5_0},
-    {gguf::tensor_type::q5_1, format::q5_1}, {gguf::tensor_type::q8_0, format::q8_0},
-    {gguf::tensor_type::q4_k, format::q4_k}, {gguf::tensor_type::q5_k, format::q5_k},
-    {gguf::tensor_type::q6_k, format::q6_k}};
 
 // Where the planes of one group go.
 struct group_planes {
@@ -85,15 +74,7 @@ void pack_block_q6_k(const std::uint8_t* block, const group_planes& to) {
 
 }  // namespace
 
-format format_of(const gguf::tensor& t) {
-  for (const auto& known : known_types)
-    if (known.type == t.type) return known.kind;
-  std::string names;
-  for (const auto& known : known_types)
-    names += (names.empty() ? "" : ", ") + std::string(gguf::traits_of(known.type).name);
-  raise("cuda: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
-        ", which is not supported; supported: " + names);
-}
+format format_of(const gguf::tensor& t) { return transformer::format_of(t, "cuda"); }
 
 matrix_view shape_of(const gguf::tensor& t) {
   const std::uint64_t inputs = t.shape.at(0);

@@ -1,6 +1,6 @@
 #include "weights.hpp"
 
-#include <hunch/core/error.hpp>
+#include <hunch/transformer/weights.hpp>
 
 #include "pack.hpp"
 
@@ -24,9 +24,7 @@ matrix_view weight_store::matrix(const gguf::tensor& t) {
 }
 
 float_vector weight_store::vector(const gguf::tensor& t) {
-  if (t.type != gguf::tensor_type::f32)
-    raise("cuda: tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
-          ", vectors are supported as F32 only; convert the model again");
+  transformer::check_vector(t, "cuda");
   return {reinterpret_cast<const float*>(keep(t.data.data(), t.data.size()))};
 }
 

@@ -7,14 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <hunch/transformer/format.hpp>
+
 #include "attention_task.hpp"
 
 namespace hunch::cpu {
 
-/// How a packed matrix is stored; floats first, then blocks of 32, then blocks of 256. Packing is lossless: the numbers
-/// are those of the file, in another order.
-enum class format : std::uint8_t { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k };
-inline constexpr std::size_t format_count = 11;
+using transformer::format;
+using transformer::format_count;
 
 /// How activations are quantised for a format: not at all, or int8 with one scale for 32 or for 256 values.
 enum class activation_kind : std::uint8_t { f32, int8_32, int8_256 };

@@ -56,14 +56,14 @@ __device__ __forceinline__ void best_of_block(T& score, std::uint32_t& at, T* sl
   sync_block();
 }
 
-/// Grid: rows. A row with a NaN or +inf, or with nothing but -inf, gives -1.
-template <int = 0>
-__global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) {
+/// hunch::peak_of, known to all threads of the block. False if the row is not usable: it holds a NaN or +inf, or
+/// nothing but -inf.
+__device__ __forceinline__ bool peak_of_row(const float* x, std::uint32_t n, float& top, std::uint32_t& at) {
   auto& memory = shared<answer_memory>();
-  const float* const x = ask.logits + std::size_t{blockIdx.x} * ask.vocab;
-  float top = -__builtin_huge_valf();
-  std::uint32_t at = 0xffffffffu, broken = 0;
-  for (std::uint32_t i = threadIdx.x; i < ask.vocab; i += answer_threads) {
+  std::uint32_t broken = 0;
+  top = -__builtin_huge_valf();
+  at = 0xffffffffu;
+  for (std::uint32_t i = threadIdx.x; i < n; i += answer_threads) {
     const float v = x[i];
     if (!(v == v)) broken = 1;
     if (v > top) {
@@ -75,7 +75,16 @@ __global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) 
   if (threadIdx.x % warp_lanes == 0) memory.broken[threadIdx.x / warp_lanes] = broken;
   best_of_block(top, at, memory.top, memory.at);
   for (unsigned w = 0; w < answer_memory::warps; ++w) broken |= memory.broken[w];
-  const bool usable = broken == 0 && top > -__builtin_huge_valf() && top < __builtin_huge_valf();
+  return broken == 0 && top > -__builtin_huge_valf() && top < __builtin_huge_valf();
+}
+
+/// Grid: rows. A row that is not usable gives -1.
+template <int = 0>
+__global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) {
+  const float* const x = ask.logits + std::size_t{blockIdx.x} * ask.vocab;
+  float top = 0;
+  std::uint32_t at = 0;
+  const bool usable = peak_of_row(x, ask.vocab, top, at);
   if (!usable || ask.greedy) {
     if (threadIdx.x == 0) ask.tokens[blockIdx.x] = usable ? static_cast<std::int32_t>(at) : -1;
     return;
@@ -100,6 +109,7 @@ __global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) 
         keep_better(best, at, static_cast<double>(x[4 * group + j] / ask.temperature) + device_gumbel(words[j]),
                     4 * group + j);
   }
+  auto& memory = shared<answer_memory>();
   best_of_block(best, at, memory.score, memory.at);
   if (threadIdx.x == 0) ask.tokens[blockIdx.x] = static_cast<std::int32_t>(at);
 }

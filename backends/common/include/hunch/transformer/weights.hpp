@@ -9,6 +9,7 @@
 #include <hunch/core/error.hpp>
 #include <hunch/gguf/config.hpp>
 #include <hunch/gguf/file.hpp>
+#include <hunch/transformer/format.hpp>
 
 namespace hunch::transformer {
 
@@ -59,6 +60,29 @@ class tensor_source {
 
   const gguf::file& from_;
 };
+
+/// The format of a matrix. Throws hunch::error naming `backend`, the tensor and what is supported.
+[[nodiscard]] inline format format_of(const gguf::tensor& t, const char* backend) {
+  using gguf::tensor_type;
+  constexpr tensor_type known[format_count] = {tensor_type::f32,  tensor_type::f16,  tensor_type::bf16,
+                                               tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
+                                               tensor_type::q5_1, tensor_type::q8_0, tensor_type::q4_k,
+                                               tensor_type::q5_k, tensor_type::q6_k};  // in the order of `format`
+  std::string names;
+  for (std::size_t i = 0; i < format_count; ++i) {
+    if (known[i] == t.type) return static_cast<format>(i);
+    names += (i == 0 ? "" : ", ") + std::string(gguf::traits_of(known[i]).name);
+  }
+  raise(std::string(backend) + ": tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
+        ", which is not supported; supported: " + names);
+}
+
+/// Throws hunch::error naming `backend` and the tensor when it is not F32.
+inline void check_vector(const gguf::tensor& t, const char* backend) {
+  if (t.type != gguf::tensor_type::f32)
+    raise(std::string(backend) + ": tensor '" + t.name + "' is " + std::string(gguf::traits_of(t.type).name) +
+          ", vectors are supported as F32 only; convert the model again");
+}
 
 /// Builds the weights of a device. `Maker` turns a tensor into the device's form:
 /// make.table(tensor), make.matrix(tensor), make.vector(tensor), each of which may throw hunch::error naming it.
