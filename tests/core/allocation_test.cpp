@@ -83,8 +83,8 @@ TEST_CASE("allocations: none per step once warm, for chains, lookup, match and r
 
 TEST_CASE("allocations: the counter counts", "[allocation]") {
   const std::size_t before = test::allocation_count();
-  const auto* p = new std::vector<int>(100);
+  void* const p = ::operator new(100);  // a new-expression that is not used may be left out
   const std::size_t after = test::allocation_count();
-  delete p;
-  CHECK(after == before + 2);
+  ::operator delete(p);
+  CHECK(after == before + 1);
 }
