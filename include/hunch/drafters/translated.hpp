@@ -16,6 +16,7 @@
 #include <hunch/core/pass.hpp>
 #include <hunch/drafters/first_of.hpp>
 #include <hunch/text/retokenise.hpp>
+#include <hunch/text/utf8.hpp>
 
 namespace hunch {
 

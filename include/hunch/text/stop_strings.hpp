@@ -12,6 +12,7 @@
 
 #include <hunch/core/types.hpp>
 #include <hunch/text/pattern.hpp>
+#include <hunch/text/utf8.hpp>
 
 namespace hunch {
 
@@ -91,7 +92,7 @@ class stop_strings {
     }
     ends_.push_back(text_.size());
     const std::size_t certain = text_.size() - begun_string();
-    safe_ = std::max(safe_, certain - begun_character(certain));
+    safe_ = std::max(safe_, certain - detail::unfinished_character(std::string_view{text_}.substr(0, certain)));
     return false;
   }
   void cut(std::size_t end) {
@@ -102,15 +103,6 @@ class stop_strings {
   }
   [[nodiscard]] std::size_t begun_string() const noexcept {
     return matched_.empty() ? 0 : *std::max_element(matched_.begin(), matched_.end());
-  }
-  /// Bytes before `end` that begin a UTF-8 character and do not complete it.
-  [[nodiscard]] std::size_t begun_character(std::size_t end) const noexcept {
-    for (std::size_t n = 1; n <= std::min<std::size_t>(3, end); ++n) {
-      const auto byte = static_cast<unsigned char>(text_[end - n]);
-      if (byte < 0x80) return 0;
-      if (byte >= 0xC0) return n < (byte >= 0xF0 ? 4u : byte >= 0xE0 ? 3u : 2u) ? n : 0;
-    }
-    return 0;
   }
 
   token_bytes bytes_;
