@@ -1,8 +1,11 @@
 // Matrix products: every instruction set and every number of rows give the bits of the scalar kernels.
 #include <cmath>
+#include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "blocks.hpp"
 #include "dequantised.hpp"
 #include "dispatch.hpp"
 #include "noise.hpp"
@@ -84,10 +87,9 @@ struct matrix {
   cpu::packed_matrix packed;
 };
 
-matrix random_matrix(tensor_type type, std::uint64_t seed) {
-  noise from{seed};
+matrix matrix_of(tensor_type type, std::vector<std::byte> data) {
   matrix m;
-  m.data = random_weights(from, type, inputs, outputs);
+  m.data = std::move(data);
   gguf::tensor t;
   t.name = "test";
   t.type = type;
@@ -97,6 +99,35 @@ matrix random_matrix(tensor_type type, std::uint64_t seed) {
   m.arena = cpu::weight_arena{cpu::packed_bytes(t)};
   m.packed = cpu::pack(t, m.arena, one);
   return m;
+}
+matrix random_matrix(tensor_type type, std::uint64_t seed) {
+  noise from{seed};
+  return matrix_of(type, random_weights(from, type, inputs, outputs));
+}
+
+// Largest values in every block, those of Q6_K negative.
+std::vector<std::byte> extreme_weights(tensor_type type, std::uint64_t seed) {
+  noise from{seed};
+  auto data = random_weights(from, type, inputs, outputs);
+  const auto each = [&](auto block, auto&& change) {
+    for (std::size_t at = 0; at < data.size(); at += sizeof block) {
+      std::memcpy(&block, data.data() + at, sizeof block);
+      change(block);
+      std::memcpy(data.data() + at, &block, sizeof block);
+    }
+  };
+  if (type == tensor_type::q4_k) each(cpu::block_q4_k{}, [](auto& b) { std::memset(b.q, 0xff, sizeof b.q); });
+  if (type == tensor_type::q5_k)
+    each(cpu::block_q5_k{}, [](auto& b) {
+      std::memset(b.q, 0xff, sizeof b.q);
+      std::memset(b.fifth, 0xff, sizeof b.fifth);
+    });
+  if (type == tensor_type::q6_k)
+    each(cpu::block_q6_k{}, [](auto& b) {
+      std::memset(b.low, 0, sizeof b.low);
+      std::memset(b.high, 0, sizeof b.high);
+    });
+  return data;
 }
 
 // Rows [first, first + count) of x in one call.
@@ -165,30 +196,47 @@ TEST_CASE("kernels: a bias is added after the product", "[kernels]") {
   }
 }
 
+namespace {
+
 // The only error left is that of float sums: a few roundings for each of at most `inputs` terms.
-TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 of the sum of magnitudes", "[kernels]") {
-  for (const auto type : matrix_types) {
-    const matrix m = random_matrix(type, 41);
-    const auto weights = dequantised(type, m.data);
-    const auto& scalar = cpu::kernels_for(cpu::isa::scalar);
-    const quantised_rows in{scalar, cpu::activations_of(m.packed.kind), activations(42)};
-    const bool exact = cpu::activations_of(m.packed.kind) == cpu::activation_kind::f32;
-    INFO(gguf::traits_of(type).name);
-    for (std::size_t r = 0; r < 8; ++r) {
-      const row got = multiply(scalar, m, in.x, r, 1)[0];
-      for (std::size_t o = 0; o < outputs; ++o) {
-        double sum = 0;
-        double magnitude = 0;
-        for (std::size_t i = 0; i < inputs; ++i) {
-          const std::size_t at = in.place(r, i);
-          const double a = exact ? static_cast<double>(in.x[r * inputs + i])
-                                 : in.q[at * in.block + i % in.block] * static_cast<double>(in.scale[at]);
-          sum += weights[o * inputs + i] * a;
-          magnitude += std::abs(weights[o * inputs + i] * a);
-        }
-        REQUIRE(std::abs(static_cast<double>(got[o]) - sum) <= 2e-6 * magnitude);
+void check_against_dequantised(const cpu::kernel_table& table, tensor_type type, const matrix& m,
+                               const std::vector<float>& x, std::size_t rows) {
+  const auto weights = dequantised(type, m.data);
+  const quantised_rows in{cpu::kernels_for(cpu::isa::scalar), cpu::activations_of(m.packed.kind), x};
+  const bool exact = cpu::activations_of(m.packed.kind) == cpu::activation_kind::f32;
+  INFO(gguf::traits_of(type).name << " " << table.name);
+  const auto got = multiply(table, m, x, 0, rows);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t o = 0; o < outputs; ++o) {
+      double sum = 0;
+      double magnitude = 0;
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const std::size_t at = in.place(r, i);
+        const double a = exact ? static_cast<double>(x[r * inputs + i])
+                               : in.q[at * in.block + i % in.block] * static_cast<double>(in.scale[at]);
+        sum += weights[o * inputs + i] * a;
+        magnitude += std::abs(weights[o * inputs + i] * a);
       }
+      REQUIRE(std::abs(static_cast<double>(got[r][o]) - sum) <= 2e-6 * magnitude);
     }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 of the sum of magnitudes", "[kernels]") {
+  for (const auto type : matrix_types)
+    check_against_dequantised(cpu::kernels_for(cpu::isa::scalar), type, random_matrix(type, 41), activations(42), 8);
+}
+
+// Activations of one size and sign make sums over a part that 16 bits cannot hold; the rows of a second tile make some that it can.
+TEST_CASE("kernels: the largest weights times the largest activations are counted in full", "[kernels]") {
+  for (const auto type : {tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k}) {
+    const matrix m = matrix_of(type, extreme_weights(type, 61));
+    std::vector<float> x(max_rows * inputs, 1.0F);
+    for (std::size_t r = 8; r < 16; ++r)
+      for (std::size_t i = 0; i < inputs; ++i) x[r * inputs + i] = i % 8 == 0 ? 1.0F : 0.01F;
+    for (const auto* table : all_tables()) check_against_dequantised(*table, type, m, x, 19);
   }
 }
 

@@ -1,4 +1,5 @@
 // Kernels on rows: the bits of the scalar ones, and the numbers that they stand for.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -175,6 +176,15 @@ TEST_CASE("kernels: quantisation is within half a step and its sums are exact", 
     const std::size_t in_block = cpu::group_rows * (b / 8);
     CHECK(by_256.sum_256[8 * in_block + b % 8] == sum(by_256, 256, 32 * b, 32));
     CHECK(by_256.offset[16 * in_block + 2 * (b % 8)] == -32 * sum(by_256, 256, 32 * b, 16));
+  }
+  for (std::size_t b = 0; b < 2; ++b) {
+    float loudest = 0;
+    for (std::size_t run = 256 * b; run < 256 * b + 256; run += 16) {
+      float total = 0;
+      for (std::size_t i = run; i < run + 16; ++i) total += std::abs(by_256.value(i, 256));
+      loudest = std::max(loudest, total);
+    }
+    CHECK(by_256.sum[cpu::group_rows * b] == static_cast<int>(loudest));
   }
 }
 

@@ -88,8 +88,10 @@ struct q8_0_blocks {
 struct q4_k_blocks {
   static constexpr format kind = format::q4_k;
   static constexpr int turns = 4;
-  static constexpr int sides = 2;            // low and high nibbles
-  static constexpr int vectors = 8;          // of 4 values each in a part
+  static constexpr int sides = 2;     // low and high nibbles
+  static constexpr int vectors = 8;   // of 4 values each in a part
+  static constexpr int largest = 15;  // magnitude of a value, with what `start` takes off
+  static constexpr bool negative_scales = false;
   static constexpr bool has_minimum = true;  // then acc = fma(-(dmin * d_a), float(M), acc), M = sum of mn * sum a
   static constexpr std::size_t minima_at = 2176;
   static constexpr std::size_t scale_at = 2304;
@@ -109,6 +111,8 @@ struct q5_k_blocks {
   static constexpr int turns = 4;
   static constexpr int sides = 2;
   static constexpr int vectors = 8;
+  static constexpr int largest = 31;
+  static constexpr bool negative_scales = false;
   static constexpr bool has_minimum = true;
   static constexpr std::size_t minima_at = 2688;
   static constexpr std::size_t scale_at = 2816;
@@ -127,6 +131,8 @@ struct q6_k_blocks {
   static constexpr int turns = 4;  // turn = 2 half + which 16 values of each 32
   static constexpr int sides = 4;  // quarters of a half: 0 and 1 are low nibbles, 2 and 3 high ones
   static constexpr int vectors = 4;
+  static constexpr int largest = 32;
+  static constexpr bool negative_scales = true;
   static constexpr bool has_minimum = false;
   static constexpr std::size_t scale_at = 3328;
 

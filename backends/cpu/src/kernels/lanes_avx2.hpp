@@ -155,8 +155,35 @@ inline i32x16 dot4_wide(i32x16 acc, u8x64 w, word a) {
 }
 #endif
 inline i32x16 dot4(i32x16 acc, u8x64 w, word a) { return {dot4_half(acc.lo, w.lo, a.v), dot4_half(acc.hi, w.hi, a.v)}; }
-inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
+struct i16x32 {
+  __m256i lo, hi;
+};
+inline i16x32 load_pairs(const unsigned char* p) {
+  return {_mm256_cvtepu8_epi16(load_128(p)), _mm256_cvtepu8_epi16(load_128(p + 16))};
+}
+inline i32x16 dot2(i32x16 acc, i16x32 w, const std::int16_t* a) {
   const __m256i x = load_word(a).v;
-  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_128(w)), x)),
-          _mm256_add_epi32(acc.hi, _mm256_madd_epi16(_mm256_cvtepu8_epi16(load_128(w + 16)), x))};
+  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(w.lo, x)), _mm256_add_epi32(acc.hi, _mm256_madd_epi16(w.hi, x))};
+}
+inline i32x16 add_scaled(i32x16 acc, i32x16 sum, i32x16 scale) {
+  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(sum.lo, scale.lo)),
+          _mm256_add_epi32(acc.hi, _mm256_madd_epi16(sum.hi, scale.hi))};
+}
+inline i32x16 lower_halves(i32x16 v) {
+  const __m256i mask = _mm256_set1_epi32(0xffff);
+  return {_mm256_and_si256(v.lo, mask), _mm256_and_si256(v.hi, mask)};
+}
+inline void store_values(unsigned char* p, u8x64 v) {
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p), v.lo);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(p + 32), v.hi);
+}
+inline std::int32_t loudest_of(const signed char* q) {
+  __m256i most = _mm256_setzero_si256();
+  for (int i = 0; i < 256; i += 32) {
+    const __m256i bytes = load_256(reinterpret_cast<const unsigned char*>(q + i));
+    const __m256i eights = _mm256_sad_epu8(_mm256_abs_epi8(bytes), _mm256_setzero_si256());
+    most = _mm256_max_epi32(most, _mm256_add_epi32(eights, _mm256_shuffle_epi32(eights, 0x4e)));
+  }
+  const __m128i half = _mm_max_epi32(_mm256_castsi256_si128(most), _mm256_extracti128_si256(most, 1));
+  return _mm_cvtsi128_si32(_mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e)));
 }

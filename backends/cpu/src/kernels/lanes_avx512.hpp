@@ -104,7 +104,23 @@ inline word load_word(const T* p) {
 }
 inline i32x16 dot4(i32x16 acc, u8x64 w, word a) { return {_mm512_dpbusd_epi32(acc.v, w.v, a.v)}; }
 inline i32x16 dot4_wide(i32x16 acc, u8x64 w, word a) { return dot4(acc, w, a); }
-inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
-  const __m512i wide = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
-  return {_mm512_dpwssd_epi32(acc.v, wide, load_word(a).v)};
+struct i16x32 {
+  __m512i v;
+};
+inline i16x32 load_pairs(const unsigned char* p) {
+  return {_mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline i32x16 dot2(i32x16 acc, i16x32 w, const std::int16_t* a) {
+  return {_mm512_dpwssd_epi32(acc.v, w.v, load_word(a).v)};
+}
+inline i32x16 add_scaled(i32x16 acc, i32x16 sum, i32x16 scale) { return {_mm512_dpwssd_epi32(acc.v, sum.v, scale.v)}; }
+inline i32x16 lower_halves(i32x16 v) { return {_mm512_and_si512(v.v, _mm512_set1_epi32(0xffff))}; }
+inline void store_values(unsigned char* p, u8x64 v) { _mm512_store_si512(p, v.v); }
+inline std::int32_t loudest_of(const signed char* q) {
+  __m512i most = _mm512_setzero_si512();
+  for (int i = 0; i < 256; i += 64) {
+    const __m512i eights = _mm512_sad_epu8(_mm512_abs_epi8(_mm512_loadu_si512(q + i)), _mm512_setzero_si512());
+    most = _mm512_max_epi32(most, _mm512_add_epi32(eights, _mm512_shuffle_epi32(eights, _MM_PERM_BADC)));
+  }
+  return _mm512_reduce_max_epi32(most);
 }

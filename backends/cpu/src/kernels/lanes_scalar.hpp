@@ -11,7 +11,7 @@ struct u8x64 {
   std::uint8_t byte[64];  // bytes 4o .. 4o+3 belong to lane o
 };
 
-inline constexpr std::size_t tile_rows = 4;     // rows that share one unpacked vector of weights
+inline constexpr std::size_t tile_rows = 4;     // rows that share one loaded vector of weights
 inline constexpr std::size_t tile_strips = 1;   // strips that share one word of activations
 inline constexpr std::size_t query_tile = 4;    // queries that share a sweep over keys and values
 inline constexpr std::size_t tile_vectors = 1;  // vectors of keys or values that they meet at once
@@ -233,9 +233,43 @@ inline i32x16 dot4(i32x16 acc, const u8x64& w, word a) {
 }
 /// The same for all unsigned bytes.
 inline i32x16 dot4_wide(const i32x16& acc, const u8x64& w, word a) { return dot4(acc, w, a); }
-/// acc[o] + sum of w[2o+i] * a[i], i < 2; w unsigned bytes, a 16-bit numbers.
-inline i32x16 dot2(i32x16 acc, const unsigned char* w, const std::int16_t* a) {
+/// Two numbers of 16 bits in every lane.
+struct i16x32 {
+  std::int16_t number[32];
+};
+inline i16x32 load_pairs(const unsigned char* p) {
+  i16x32 r;
+  for (int i = 0; i < 32; ++i) r.number[i] = p[i];
+  return r;
+}
+/// acc[o] + sum of w[2o+i] * a[i], i < 2.
+inline i32x16 dot2(i32x16 acc, const i16x32& w, const std::int16_t* a) {
   for (int o = 0; o < 16; ++o)
-    for (int i = 0; i < 2; ++i) acc.lane[o] += w[2 * o + i] * a[i];
+    for (int i = 0; i < 2; ++i) acc.lane[o] += w.number[2 * o + i] * a[i];
   return acc;
+}
+/// acc[o] + sum[o] * scale[o] for numbers that fit 16 bits; the upper 16 bits of a scale are zero.
+inline i32x16 add_scaled(i32x16 acc, const i32x16& sum, const i32x16& scale) {
+  for (int o = 0; o < 16; ++o)
+    acc.lane[o] += static_cast<std::int16_t>(sum.lane[o]) * static_cast<std::int16_t>(scale.lane[o]);
+  return acc;
+}
+inline i32x16 lower_halves(const i32x16& v) {
+  i32x16 r;
+  for (int o = 0; o < 16; ++o) r.lane[o] = v.lane[o] & 0xffff;
+  return r;
+}
+inline void store_values(unsigned char* p, const u8x64& v) {
+  for (int i = 0; i < 64; ++i) p[i] = v.byte[i];
+}
+
+/// The largest sum of magnitudes of 16 values, of the 16 such runs that a block of 256 has.
+inline std::int32_t loudest_of(const signed char* q) {
+  std::int32_t most = 0;
+  for (int run = 0; run < 16; ++run) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < 16; ++i) sum += q[16 * run + i] < 0 ? -q[16 * run + i] : q[16 * run + i];
+    most = sum > most ? sum : most;
+  }
+  return most;
 }

@@ -89,6 +89,7 @@ inline void quantise_256(const float* x, std::size_t n, const quantised_row& out
       out.offset[16 * at + i + 1] = -32 * high;
       out.sum_256[8 * at + i / 2] = static_cast<std::int16_t>(low + high);
     }
+    out.sum[at] = loudest_of(out.q + 256 * at);
   }
 }
 

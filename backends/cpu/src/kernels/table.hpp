@@ -79,7 +79,7 @@ struct activation_rows {
   const signed char* q = nullptr;         // [group, block, row, values of a block]; -127..127
   const float* scale = nullptr;           // [group, block, row]
   const float* scaled_sum = nullptr;      // [group, block, row]; scale * sum of q
-  const std::int32_t* sum = nullptr;      // [group, block, row]; sum of q
+  const std::int32_t* sum = nullptr;      // [group, block, row]; of 32: sum of q; of 256: most of a sum of 16 |q|
   const std::int32_t* offset = nullptr;   // [group, block, row, 16 parts]; -32 * sum of q
   const std::int16_t* sum_256 = nullptr;  // [group, block, row, 8 parts]; sum of q
 };

@@ -1,0 +1,72 @@
+// Tiles of blocks of 256 for many rows: a block is unpacked to a byte a value in the first cache, once for all rows,
+// and sums wait in memory from block to block. For one tile that costs as much as it saves; for eight it is nothing.
+#pragma once
+
+#include "tiles.hpp"
+
+namespace hunch::cpu::HUNCH_ISA {
+
+inline constexpr std::size_t most_unpacked_rows = 64;  // whose sums stay in the first cache
+
+template <std::size_t Strips>
+struct alignas(64) unpacked_block {
+  unsigned char values[Strips][64 * 64];  // 4 inputs of all 16 outputs after one another
+  strip_blocks<Strips> from;              // what was unpacked
+  strip_blocks<Strips> ahead;             // what is fetched meanwhile
+  std::size_t lines;                      // of each strip to be fetched at one part
+
+  /// Asks for the lines of one part: a few at a time, since many would wait for each other.
+  void fetch() {
+    for (std::size_t l = 0; l < lines; ++l, ahead.advance(64))
+      for (std::size_t s = 0; s < Strips; ++s) __builtin_prefetch(ahead.at[s]);
+  }
+};
+
+template <class F, int Side = 0>
+inline void unpack(const unsigned char* block, unsigned char* values) {
+  if constexpr (Side < F::sides) {
+    for (int turn = 0; turn < F::turns; ++turn) {
+      const int first = F::vectors * F::part(turn, Side);
+#pragma GCC unroll 8
+      for (int j = 0; j < F::vectors; ++j)
+        store_values(values + 64 * (first + j), F::template vector<Side>(block, turn, j));
+    }
+    unpack<F, Side + 1>(block, values);
+  }
+}
+
+/// Adds a block to the sums of a tile; `first` is where the first row's lies.
+template <class F, std::size_t Rows, std::size_t Strips>
+inline void add_unpacked(const product& p, unpacked_block<Strips>& block, std::size_t first,
+                         f32x16 (&acc)[Strips][Rows]) {
+  const bool fits = parts_fit_16_bits<F, Rows>(p, first);
+  i32x16 whole[Strips][Rows];
+  fill(whole, broadcast_int(0));
+  for (int part = 0; part < F::turns * F::sides; ++part) {
+    block.fetch();
+    add_part<F>(p, block.from, first, part, fits, whole,
+                [&](std::size_t s, int j) { return load_bytes(block.values[s] + 64 * (F::vectors * part + j)); });
+  }
+  end_block_256<F>(p, block.from, first, whole, acc);
+}
+
+/// Sums of `tiles` tiles of tile_rows rows from `row` on.
+template <class F, std::size_t Strips>
+inline void multiply_unpacked(const product& p, const strip_blocks<Strips>& w, std::size_t row, std::size_t tiles,
+                              f32x16 (*acc)[Strips][tile_rows]) {
+  constexpr std::size_t bytes = strip_block_bytes(F::kind);
+  const std::size_t blocks = p.inputs / 256;
+  const std::size_t parts = tiles * static_cast<std::size_t>(F::turns * F::sides);
+  for (std::size_t t = 0; t < tiles; ++t) fill(acc[t], broadcast(0.0f));
+  unpacked_block<Strips> block;
+  block.from = w;
+  block.lines = (bytes / 64 + parts) / parts;
+  for (std::size_t b = 0; b < blocks; ++b, block.from.advance(bytes)) {
+    for (std::size_t s = 0; s < Strips; ++s) unpack<F>(block.from.at[s], block.values[s]);
+    block.ahead = block.from;
+    block.ahead.advance(bytes);
+    for (std::size_t t = 0; t < tiles; ++t) add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks), acc[t]);
+  }
+}
+
+}  // namespace hunch::cpu::HUNCH_ISA
