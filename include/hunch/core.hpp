@@ -17,6 +17,7 @@
 #include <hunch/core/types.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/decoder.hpp>
+#include <hunch/drafters/acceptance_head.hpp>
 #include <hunch/drafters/adaptive_length.hpp>
 #include <hunch/drafters/anpd.hpp>
 #include <hunch/drafters/best_first.hpp>

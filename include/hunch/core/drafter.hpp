@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <optional>
+#include <span>
 
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
@@ -60,6 +61,9 @@ struct draft_signal {
   float probability = 1.0f;  ///< of the drawn token under the law it was drawn from; 1 if the policy does not want it
   std::uint32_t depth = 0;
   float entropy = 0.0f;  ///< of that law, in nats; only where the length policy says `wants_entropy`
+  /// [width] the draft model's last hidden state, which the token was drawn from; only where the length policy says
+  /// `wants_hidden`. Valid until the next token is drawn.
+  std::span<const float> hidden{};
 };
 
 /// Draws one child of `tip`; nothing to propose: nullopt. Becomes a Drafter by `with_length`.

@@ -162,13 +162,18 @@ class calibrated_confidence {
 
 /// SpecDec++: stops when the probability that some drafted token is rejected, 1 - a_1·a_2·…·a_k, exceeds `threshold`.
 /// That is the optimal rule for constant costs of a discarded draft and of a round. Between `shortest` and `longest`.
-/// Source: Huang, Guo, Wang, "SpecDec++" (2024), where a trained head on the draft's hidden state predicts; any
-/// AcceptancePredictor stands here. One that has learn(signal, accepted) is told what was tested.
+/// Source: Huang, Guo, Wang, "SpecDec++" (2024), where a trained head on the draft's hidden state predicts
+/// (acceptance_head.hpp); any AcceptancePredictor stands here. One that has learn(signal, accepted) is told what was
+/// tested; one that says `wants_hidden` reads signal.hidden.
 template <AcceptancePredictor A = calibrated_confidence>
 class specdec_pp {
  public:
+  static constexpr bool wants_hidden = requires { A::wants_hidden; };
+
   explicit specdec_pp(A predictor = A{}, double threshold = 0.7, std::uint32_t shortest = 1, std::uint32_t longest = 20)
       : predictor_{std::move(predictor)}, threshold_{threshold}, shortest_{shortest}, longest_{longest} {
+    static_assert(!(learns && wants_hidden),
+                  "hunch: an AcceptancePredictor that learns cannot read hidden states: they are gone by then");
     if (!(threshold > 0 && threshold <= 1)) raise("hunch: specdec_pp needs a threshold in (0, 1]");
   }
 
@@ -178,13 +183,13 @@ class specdec_pp {
       all_accepted_ = 1;
       return longest_ > 0;
     }
-    signals_.push_back(s);
+    if constexpr (learns) signals_.push_back(s);
     all_accepted_ *= static_cast<double>(predictor_.acceptance(s));
     return s.depth < longest_ && (s.depth < shortest_ || 1 - all_accepted_ <= threshold_);
   }
   template <class P>
   void observe(const basic_draft_tree<P>&, const basic_verdict<P>& v) {
-    if constexpr (requires(A & a, const draft_signal& s) { a.learn(s, true); })
+    if constexpr (learns)
       for (std::size_t i = 0; i < signals_.size() && i <= v.accepted(); ++i)
         predictor_.learn(signals_[i], i < v.accepted());
     signals_.clear();
@@ -192,6 +197,8 @@ class specdec_pp {
   [[nodiscard]] const A& predictor() const noexcept { return predictor_; }
 
  private:
+  static constexpr bool learns = requires(A & a, const draft_signal& s) { a.learn(s, true); };
+
   A predictor_;
   double threshold_;
   std::uint32_t shortest_;

@@ -27,6 +27,15 @@ template <class L>
     return true;
 }
 
+/// Whether a length policy reads draft_signal::hidden; `static constexpr bool wants_hidden = true` says yes.
+template <class L>
+[[nodiscard]] constexpr bool wants_hidden() noexcept {
+  if constexpr (requires { L::wants_hidden; })
+    return L::wants_hidden;
+  else
+    return false;
+}
+
 /// Draws a chain token by token while the policy agrees. Stops after an end-of-text token (it stays in the tree),
 /// at the budget, and where nothing could be emitted any more.
 template <class D, class L>
@@ -45,6 +54,12 @@ class with_length {
       static_assert(
           !entropy,
           "hunch: this length policy reads the entropy of the drafted token's law; only model_drafter knows it");
+    if constexpr (wants_hidden<L>() && requires { drafter_.fill_hidden(); })
+      drafter_.fill_hidden();
+    else
+      static_assert(!wants_hidden<L>(),
+                    "hunch: this length policy reads the draft model's hidden state; only a model_drafter over a "
+                    "backend that models HiddenStates knows it");
   }
 
   [[nodiscard]] std::size_t vocab_size() const requires requires(const D& d) { d.vocab_size(); }

@@ -41,13 +41,19 @@ class model_drafter {
     wants_probability_ = probability;
     wants_entropy_ = entropy;
   }
+  /// From now on it holds the state that the token was drawn from, too; one copy of it a token.
+  void fill_hidden() noexcept requires HiddenStates<B> { wants_hidden_ = true; }
 
   template <class P, class R>
   requires Backend<B> std::optional<draft_signal> extend(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
                                                          node_id tip) {
     const auto wanted = want(ctx, tree, tip);
     if (!wanted) return std::nullopt;
-    return draw(ctx, tree, tip, sequence_.run(*wanted)[0]);
+    auto drawn = draw(ctx, tree, tip, sequence_.run(*wanted)[0]);
+    if constexpr (HiddenStates<B>) {
+      if (drawn && wants_hidden_) drawn->hidden = hidden_of(tip);
+    }
+    return drawn;
   }
 
   template <class P, class R>
@@ -94,10 +100,19 @@ class model_drafter {
     if (wants_entropy_) drawn.entropy = entropy_of(law);
   }
 
+  [[nodiscard]] std::span<const float> hidden_of(node_id n) {
+    const auto& state = sequence_.backend().hidden(sequence_.sequence(), n);
+    hidden_.resize(state.size());
+    for (std::size_t i = 0; i < hidden_.size(); ++i) hidden_[i] = static_cast<float>(state[i]);
+    return hidden_;
+  }
+
   text_sequence<B> sequence_;
   W warp_;
   bool wants_probability_ = true;
   bool wants_entropy_ = false;
+  bool wants_hidden_ = false;
+  std::vector<float> hidden_;  // [width] of the last drawn token's pass
   std::vector<logit_t<B>> scratch_;
 };
 

@@ -69,6 +69,7 @@ class swift {
         search_{std::move(skipped), options.search} {
     if (std::ranges::find(siblings_, 0u) != siblings_.end())
       raise("hunch: swift needs at least one child at every node of its chain");
+    static_assert(!wants_hidden<L>(), "hunch: this length policy reads a draft model's hidden state; swift has none");
   }
 
   [[nodiscard]] const skip_search& search() const noexcept { return search_; }
