@@ -15,6 +15,7 @@
 #include <hunch/core/law.hpp>
 #include <hunch/core/text_sequence.hpp>
 #include <hunch/drafters/adaptive_length.hpp>
+#include <hunch/drafters/length.hpp>
 #include <hunch/drafters/level_pass.hpp>
 #include <hunch/drafters/model.hpp>
 #include <hunch/drafters/skip_search.hpp>
