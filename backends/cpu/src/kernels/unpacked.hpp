@@ -56,16 +56,19 @@ inline void multiply_unpacked(const product& p, const strip_blocks<Strips>& w, s
                               f32x16 (*acc)[Strips][tile_rows]) {
   constexpr std::size_t bytes = strip_block_bytes(F::kind);
   const std::size_t blocks = p.inputs / 256;
-  const std::size_t parts = tiles * static_cast<std::size_t>(F::turns * F::sides);
+  constexpr std::size_t parts = static_cast<std::size_t>(F::turns * F::sides);
   for (std::size_t t = 0; t < tiles; ++t) fill(acc[t], broadcast(0.0f));
   unpacked_block<Strips> block;
   block.from = w;
-  block.lines = (bytes / 64 + parts) / parts;
+  const std::size_t lines = (bytes / 64 + tiles * parts) / (tiles * parts);
   for (std::size_t b = 0; b < blocks; ++b, block.from.advance(bytes)) {
     for (std::size_t s = 0; s < Strips; ++s) unpack<F>(block.from.at[s], block.values[s]);
     block.ahead = block.from;
     block.ahead.advance(bytes);
-    for (std::size_t t = 0; t < tiles; ++t) add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks), acc[t]);
+    for (std::size_t t = 0; t < tiles; ++t) {
+      block.lines = 64 * lines * parts * t < bytes ? lines : 0;  // what lies further would drive out what is in use
+      add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks), acc[t]);
+    }
   }
 }
 
