@@ -11,11 +11,11 @@
 #include <vector>
 
 #include <hunch/cuda/backend.hpp>
-#include <hunch/cuda/match.hpp>
 #include <hunch/decoder.hpp>
 #include <hunch/drafters/length.hpp>
 #include <hunch/drafters/none.hpp>
 #include <hunch/drafters/prompt_lookup.hpp>
+#include <hunch/verifiers/match.hpp>
 
 #include "cpu/passes.hpp"
 #include "cpu/tiny_model.hpp"
@@ -64,7 +64,7 @@ void curve(const gguf::file& file, bool graphs, bool last) {
       const double start = now();
       const auto rows = b.forward(s, tree.view());
       const double queued = now();
-      (void)rows.argmax(0);
+      (void)rows[0].argmax();
       const double end = now();
       b.commit(s, {});
       if (i < 0) continue;  // the first passes of a shape record its graph
@@ -112,8 +112,8 @@ int main(int argc, char** argv) try {
   std::printf("  ],\n  \"policies\": [\n");
   std::vector<token> prompt = test::random_tokens(100, b.vocab_size(), 3);
   prompt.insert(prompt.end(), prompt.begin(), prompt.end());  // so that lookup finds something
-  generate("plain", speculate(b, no_draft{}, cuda::match{greedy{}}), prompt, false);
-  generate("lookup", speculate(b, with_length(prompt_lookup{3}, fixed_length{8}), cuda::match{greedy{}}), prompt, true);
+  generate("plain", speculate(b, no_draft{}, match{greedy{}}), prompt, false);
+  generate("lookup", speculate(b, with_length(prompt_lookup{3}, fixed_length{8}), match{greedy{}}), prompt, true);
   std::printf("  ]\n}\n");
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());

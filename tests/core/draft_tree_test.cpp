@@ -62,6 +62,47 @@ TEST_CASE("draft_tree: q belongs to a parent, survives the rows of others and en
   CHECK(tree.first_child(0) == no_node);
 }
 
+TEST_CASE("draft_tree: a law that was left elsewhere is copied when it is asked for, once", "[draft_tree]") {
+  struct elsewhere {
+    int copies = 0;
+    float first = 0.75f;
+  } there;
+  const far_law law{&there, [](const void* at, std::span<float> to) {
+                      auto& from = *static_cast<elsewhere*>(const_cast<void*>(at));
+                      ++from.copies;
+                      to[0] = from.first;
+                      to[1] = 1 - from.first;
+                    }};
+  draft_tree tree{2};
+  tree.reset(0);
+  tree.make_q(0)[0] = 0.5f;
+  const node_id child = tree.add(0, 0);
+  tree.leave_q(child, law);
+  CHECK(tree.has_q(child));
+  CHECK(tree.law(child) == without_replacement);
+  CHECK(tree.far_q(child).at == &there);
+  CHECK(tree.far_q(0).copy == nullptr);
+  CHECK(there.copies == 0);
+  CHECK(tree.q(child)[1] == 0.25f);
+  CHECK(tree.q(child)[0] == 0.75f);
+  CHECK(tree.q(0)[0] == 0.5f);
+  CHECK(there.copies == 1);
+  CHECK(tree.far_q(child).at == &there);  // it is still there, too
+  there.first = 0.5f;
+  tree.leave_q(child, law);  // another draw
+  CHECK(tree.q(child)[0] == 0.5f);
+  tree.make_q(child)[0] = 0.125f;
+  CHECK(tree.far_q(child).copy == nullptr);
+  CHECK(tree.q(child)[0] == 0.125f);
+  tree.reset(0);
+  CHECK_FALSE(tree.has_q(0));
+  tree.make_q(0)[0] = 0.25f;  // in the row that an earlier round left elsewhere
+  tree.add(0, 0);
+  tree.make_q(1)[0] = 1.0f;
+  CHECK(tree.q(1)[0] == 1.0f);
+  CHECK(there.copies == 2);
+}
+
 TEST_CASE("matrix_view: rows and slices", "[types]") {
   const std::vector<float> data{1, 2, 3, 4, 5, 6};
   const matrix_view rows{data.data(), 3, 2};

@@ -1,13 +1,20 @@
-// What only the emulated device can show: memory that runs out, threads in another order, graphs that are really used.
+// What only the emulated device can show: memory that runs out, threads in another order, graphs that are really used,
+// bytes that are copied.
+#include <algorithm>
 #include <vector>
 
-#include <hunch/core/noise.hpp>
 #include <hunch/core/random.hpp>
 #include <hunch/cuda/backend.hpp>
+#include <hunch/decoder.hpp>
+#include <hunch/drafters/gumbel_top_k.hpp>
+#include <hunch/drafters/length.hpp>
+#include <hunch/drafters/model.hpp>
+#include <hunch/verifiers/match.hpp>
+#include <hunch/verifiers/rejection.hpp>
 
 #include "cpu/passes.hpp"
 #include "cpu/tiny_model.hpp"
-#include "kernels/noise.hpp"
+#include "kernels/laws.hpp"
 #include "pass.hpp"
 #include "runtime.hpp"
 #include "support/catch.hpp"
@@ -15,22 +22,6 @@
 using namespace hunch;
 using namespace hunch::test;
 using gguf::tensor_type;
-
-TEST_CASE("cuda noise: the bits of hunch::gumbel and of Philox", "[cuda]") {
-  noise from{1};
-  for (std::uint32_t i = 0; i < 20000; ++i) {  // both ends, and what lies between
-    const auto bits = i < 40 ? i : i < 80 ? 39u - i : static_cast<std::uint32_t>(from.bits());
-    if (cuda::device_gumbel(bits) != gumbel(bits)) FAIL("gumbel of " << bits);
-  }
-  for (int i = 0; i < 200; ++i) {
-    std::uint32_t words[4];
-    for (auto& w : words) w = static_cast<std::uint32_t>(from.bits());
-    const std::uint64_t key = from.bits();
-    const auto expected = philox4x32({words[0], words[1], words[2], words[3]}, key);
-    cuda::philox_words(words, key);
-    CHECK(std::equal(expected.begin(), expected.end(), words));
-  }
-}
 
 TEST_CASE("cuda passes: splits of keys, pages and buckets", "[cuda]") {
   CHECK(cuda::splits_of(1, 0).end == 1);
@@ -65,6 +56,36 @@ TEST_CASE("cuda passes: splits of keys, pages and buckets", "[cuda]") {
   CHECK(block.slot_of(tails, row, 6) == 71);
 }
 
+namespace {
+
+/// What a row draws, and how the rows of a tree judge siblings that were drawn from its root's law.
+std::vector<row> verdicts_of(cuda::backend& b, cuda::sequence& s) {
+  std::vector<row> all;
+  std::vector<candidate> children;
+  const std::vector<token> text = {3};
+  auto drafting = b.open();
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    const decode_context ctx{.text = text, .budget = 64, .random = philox{seed}};
+    draft_tree tree{50};
+    tree.reset(3);
+    const auto guess = b.forward(drafting, tree.view())[0];
+    tree.leave_q(0, guess.draw(ctx.random, ctx.site(0), 3, 0.5F, children).value());
+    for (const candidate& c : children) {
+      tree.add(0, c.index);
+      all.push_back({static_cast<float>(c.index), static_cast<float>(c.score)});
+    }
+    verdict v;
+    REQUIRE(b.forward(s, tree.view()).reject(tree, ctx, 1.0F, v));
+    all.push_back({static_cast<float>(v.next), static_cast<float>(v.tested), static_cast<float>(v.path.size())});
+    all.push_back({static_cast<float>(guess.draw(ctx.random.uniform(ctx.site(0), purpose::draft), 1.0F).drawn)});
+    b.commit(s, {});
+    b.commit(drafting, {});
+  }
+  return all;
+}
+
+}  // namespace
+
 TEST_CASE("cuda: the order in which threads and blocks run does not show in a pass", "[cuda]") {
   for (const auto& [arch, type] : {std::pair{"gemma3", tensor_type::q8_0}, std::pair{"qwen2", tensor_type::f16}}) {
     tiny_model m{shape_of(arch, type)};
@@ -78,7 +99,10 @@ TEST_CASE("cuda: the order in which threads and blocks run does not show in a pa
       b.commit(s, path_to(tree, 11));
       const auto after = b.forward(s, chain_of(std::vector<token>{3, 4}, 50).view());
       all.push_back(copy(after[1]));
-      all.push_back({static_cast<float>(after.argmax(0)), static_cast<float>(after.at_position(1, 80, 5, 1.0F))});
+      all.push_back({static_cast<float>(after[0].argmax()), static_cast<float>(after[1].at_position(80, 5, 1.0F))});
+      b.commit(s, {});
+      const auto verdicts = verdicts_of(b, s);
+      all.insert(all.end(), verdicts.begin(), verdicts.end());
       cuda::emulation::order = cuda::emulation::thread_order::ascending;
       return all;
     };
@@ -156,4 +180,39 @@ TEST_CASE("cuda: a pass launches ten kernels a layer, and four around them", "[c
   const std::size_t before = cuda::emulation::launches;
   (void)b.forward(s, random_tree(5, 50, 1).view());
   CHECK(cuda::emulation::launches - before == 10 * 3 + 4);
+}
+
+TEST_CASE("cuda: a step with a draft model copies a few bytes a node to the host, whatever judges and drafts",
+          "[cuda]") {
+  tiny_shape shape = shape_of("llama", tensor_type::q8_0);
+  shape.layers = 1;
+  shape.vocab = 400;
+  tiny_model m{shape};
+  cuda::backend b{m.file()};
+  // A root and three drafts, each drafted by a pass of its own: bytes a step.
+  const auto bytes_of = [&](auto decoder) {
+    decoder.start(random_tokens(5, 50, 6), {.random = philox{11}, .max_tokens = 12});
+    std::size_t most = 0;
+    do {
+      const std::size_t before = cuda::emulation::to_host;
+      (void)decoder.step();
+      most = std::max(most, cuda::emulation::to_host - before);
+    } while (decoder.status() == status::running);
+    return most;
+  };
+  const temperature warp{0.7F};
+  const auto drafter = [&](auto w) { return with_length(model_drafter(b, w), fixed_length{3}); };
+  constexpr std::size_t drafts = 3 * sizeof(token), rows = 4 * sizeof(token);
+  CHECK(bytes_of(speculate(b, drafter(greedy{}), match{greedy{}})) == drafts + rows);
+  CHECK(bytes_of(speculate(b, drafter(greedy{}), rejection{greedy{}})) == drafts + rows);
+  CHECK(bytes_of(speculate(b, with_length(coupled_model_drafter(b, warp), fixed_length{3}), match{warp})) ==
+        drafts + rows);
+  CHECK(bytes_of(speculate(b, drafter(warp), match{warp})) == 2 * drafts + rows);
+  CHECK(bytes_of(speculate(b, drafter(warp), rejection{warp})) == 2 * drafts + (3 + 4) * sizeof(token));
+  // A tree of 1 + 3 + 6 nodes from two passes: 1 and 3 rows that draw 4 and 2 children each.
+  CHECK(bytes_of(speculate(b, gumbel_top_k(b, warp, {3, 2}), rejection{warp})) ==
+        (1 * 4 + 3 * 2) * sizeof(cuda::drawn_child) + (3 + 10) * sizeof(token));
+  // What the device does not know is done from the logits.
+  const auto kept = top_k{40} | warp;
+  CHECK(bytes_of(speculate(b, drafter(kept), rejection{kept})) >= 4 * 400 * sizeof(float));
 }

@@ -1,8 +1,9 @@
 #include <algorithm>
 
+#include "answers.hpp"
 #include "kernels/answers.hpp"
+#include "kernels/verdicts.hpp"
 #include "launch.hpp"
-#include "sequence_state.hpp"
 
 namespace hunch::cuda::detail {
 
@@ -10,6 +11,7 @@ std::span<const token> ask(const sequence_state& s, const device_answers::questi
   device_answers& known = s.answers;
   if (known.asked == what) return known.tokens;
   const std::size_t rows = s.depths.size();
+  select_device(s.queue->device());
   if (s.scratch.size() < rows) s.scratch = device_array<token>{rows + rows / 2};
   for (std::size_t first = 0; first < rows; first += max_rows) {
     const std::size_t count = std::min<std::size_t>(max_rows, rows - first);
@@ -28,6 +30,17 @@ std::span<const token> ask(const sequence_state& s, const device_answers::questi
   s.queue->wait();
   known.asked = what;
   return known.tokens;
+}
+
+void ask(stream& s, const draw_question& what) { launch(s, draw_token<>, {1}, law_threads, what); }
+
+void ask(stream& s, const children_question& what, std::size_t rows) {
+  launch(s, draw_children<>, {static_cast<unsigned>(rows)}, law_threads, what);
+}
+
+void ask(stream& s, const verdict_question& what, std::size_t nodes) {
+  launch(s, laws_of_nodes<>, {static_cast<unsigned>(nodes)}, law_threads, what);
+  launch(s, judge_tree<>, {1}, law_threads, what);
 }
 
 }  // namespace hunch::cuda::detail

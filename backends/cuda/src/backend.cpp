@@ -14,24 +14,6 @@ using detail::model;
 using detail::row_set;
 using detail::sequence_state;
 
-std::size_t logit_rows::size() const noexcept { return rows_ == nullptr ? 0 : rows_->rows.size(); }
-std::span<const float> logit_rows::operator[](std::size_t i) const {
-  HUNCH_EXPECTS(i < size(), "row index out of range");
-  const row_set::entry& at = rows_->rows[i];
-  return at.sequence->logits.fetch(at.row, *at.sequence->queue);
-}
-token logit_rows::argmax(std::size_t i) const {
-  HUNCH_EXPECTS(i < size(), "row index out of range");
-  const row_set::entry& at = rows_->rows[i];
-  return detail::ask(*at.sequence, {})[at.row];
-}
-token logit_rows::at_position(std::size_t i, std::uint64_t position, std::uint64_t seed, float temperature) const {
-  HUNCH_EXPECTS(i < size(), "row index out of range");
-  const row_set::entry& at = rows_->rows[i];
-  const std::uint64_t base = position - at.sequence->depths[at.row];
-  return detail::ask(*at.sequence, {.greedy = false, .seed = seed, .base = base, .temperature = temperature})[at.row];
-}
-
 std::string why_no_device(int device) {
   try {
     (void)use_device(device);

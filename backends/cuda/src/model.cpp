@@ -72,7 +72,9 @@ void model::take(sequence_state& s, const tree_view& tree, layer_mask mask) {
     s.logits.need(pending - tree.first, 0, config.vocab, queue);
     s.hidden.need(pending, tree.first, config.width, queue);
     s.depths.assign(tree.depths.begin() + static_cast<std::ptrdiff_t>(tree.first), tree.depths.end());
+    s.first = tree.first;
     s.answers.asked.reset();
+    s.children.asked.reset();
     s.mask.assign(mask.begin(), mask.end());
   } catch (...) {
     s.slots.retract(tree.first);

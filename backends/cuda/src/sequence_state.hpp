@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <hunch/transformer/kv_slots.hpp>
 
 #include "pages.hpp"
+#include "questions.hpp"
 #include "runtime.hpp"
 
 namespace hunch::cuda::detail {
@@ -81,6 +83,36 @@ struct device_answers {
   std::vector<token> tokens;  // [rows]
 };
 
+/// A law on the device: that of the children of a node, drawn when the node's row was asked.
+struct kept_law {
+  device_array<float> values;  // [vocab]
+  stream* queue = nullptr;     // of the sequence that drew it
+};
+
+/// Children that were drawn for the rows of the last pass.
+struct device_children {
+  struct question {
+    std::uint32_t k = 0;
+    std::uint32_t round = 0, node = 0, last = 0;  // of row 0
+    std::uint64_t key = 0;
+    float temperature = 1;
+    bool operator==(const question&) const = default;
+  };
+  std::optional<question> asked;
+  std::vector<drawn_child> drawn;  // [rows, k]
+  device_array<drawn_child> on_device;
+};
+
+/// Room for a verdict.
+struct verdict_room {
+  pinned_array<judged_node> nodes;
+  device_array<judged_node> on_device;
+  device_array<float> laws;     // [nodes, vocab]
+  device_array<float> scratch;  // [2, vocab]
+  device_array<std::int32_t> answer;
+  std::vector<std::int32_t> heard;
+};
+
 struct sequence_state {
   sequence_state(std::shared_ptr<page_pool> pool, std::size_t context, stream& s)
       : slots{context}, pages{std::move(pool), context}, queue{&s} {}
@@ -92,12 +124,15 @@ struct sequence_state {
   fetched_rows hidden;                // [nodes of the last tree, width]
   std::vector<skip> mask;             // what the pending nodes were run without; empty: nothing
   std::vector<std::uint32_t> depths;  // [rows of the last pass]
+  std::size_t first = 0;              // node of the first of these rows
   row_set rows;                       // of the last pass that this sequence was first in
   mutable device_answers answers;
   mutable device_array<token> scratch;  // of answers, on the device
+  mutable std::deque<kept_law> laws;    // [nodes]: where they are does not change
+  mutable device_array<double> sums;    // of blocks of a row
+  mutable device_array<drawn_token> drawn;
+  mutable device_children children;
+  mutable verdict_room verdict;
 };
-
-/// Tokens that the device finds for the last pass of `s`; from the last answer where the question is the same.
-[[nodiscard]] std::span<const token> ask(const sequence_state& s, const device_answers::question& what);
 
 }  // namespace hunch::cuda::detail

@@ -31,6 +31,7 @@ template <class P, class R>
     if (nodes.depths[n] > ctx.max_depth) return fault::draft_depth;
     const token t = nodes.tokens[n];
     if (t < 0 || static_cast<std::size_t>(t) >= tree.vocab()) return fault::draft_token;
+    if (tree.far_q(nodes.parents[n]).copy != nullptr) continue;  // drawn where the law is
     const std::span<const P> q = tree.q(nodes.parents[n]);
     if (!q.empty() && !(q[static_cast<std::size_t>(t)] > P{0} && std::isfinite(q[static_cast<std::size_t>(t)])))
       return fault::draft_law;

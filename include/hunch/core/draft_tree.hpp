@@ -6,12 +6,22 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <hunch/core/law.hpp>
 #include <hunch/core/types.hpp>
 
 namespace hunch {
+
+/// A law [vocab] that lies elsewhere, in device memory say.
+template <class P>
+struct basic_far_law {
+  const void* at = nullptr;                                 ///< what `copy` reads
+  void (*copy)(const void* at, std::span<P> to) = nullptr;  ///< brings it here; null: there is no such law
+};
+
+using far_law = basic_far_law<float>;
 
 /// Token tree in structure-of-arrays form. Node 0 is the root: the last token of the text, not yet in the cache.
 ///
@@ -59,13 +69,18 @@ class basic_draft_tree {
   /// over, NaN where contracts are checked. Valid until the next make_q or reset.
   std::span<P> make_q(node_id parent) {
     HUNCH_EXPECTS(parent < size(), "the parent must be in the tree already");
-    std::uint32_t& row = nodes_[parent].q_row;
-    const bool fresh = row == no_node;
-    if (fresh) row = used_rows_++;
-    if (q_.size() < used_rows_ * vocab_) q_.resize(used_rows_ * vocab_);
+    const bool fresh = nodes_[parent].q_row == no_node;
+    const std::uint32_t row = take_row(parent);
     const std::span<P> q{q_.data() + row * vocab_, vocab_};
     if (HUNCH_CHECKS_CONTRACTS && fresh) std::ranges::fill(q, std::numeric_limits<P>::quiet_NaN());
     return q;
+  }
+  /// The same for a law that lies elsewhere and stays there until the round is over: who asks for q(parent) gets a
+  /// copy, made when it is first asked for.
+  void leave_q(node_id parent, basic_far_law<P> law) {
+    HUNCH_EXPECTS(parent < size(), "the parent must be in the tree already");
+    const std::uint32_t row = take_row(parent);
+    far_[row] = {law, false};
   }
   /// Declares the children of `parent` chosen, not drawn.
   void drop_q(node_id parent) { nodes_[parent].q_row = no_node; }
@@ -98,13 +113,23 @@ class basic_draft_tree {
     return {draws_.data() + s.first, s.count};
   }
 
-  /// [vocab], or empty when the children were chosen.
-  [[nodiscard]] std::span<const P> q(node_id parent) const noexcept {
+  /// [vocab], or empty when the children were chosen. Throws only what copying a law from elsewhere throws.
+  [[nodiscard]] std::span<const P> q(node_id parent) const {
     HUNCH_EXPECTS(parent < size(), "no such node");
     const std::uint32_t row = nodes_[parent].q_row;
     if (row == no_node) return {};
-    return {q_.data() + row * vocab_, vocab_};
+    const std::span<P> here{q_.data() + row * vocab_, vocab_};
+    far_row& from = far_[row];
+    if (from.law.copy != nullptr && !std::exchange(from.copied, true)) from.law.copy(from.law.at, here);
+    return here;
   }
+  /// Where q(parent) lies, if `leave_q` left it there.
+  [[nodiscard]] basic_far_law<P> far_q(node_id parent) const noexcept {
+    const std::uint32_t row = nodes_[parent].q_row;
+    return row == no_node ? basic_far_law<P>{} : far_[row].law;
+  }
+  /// Whether the children of `parent` have a law: q(parent) is not empty.
+  [[nodiscard]] bool has_q(node_id parent) const noexcept { return nodes_[parent].q_row != no_node; }
 
   [[nodiscard]] node_id first_child(node_id parent) const noexcept { return nodes_[parent].first_child; }
   [[nodiscard]] node_id next_sibling(node_id n) const noexcept { return nodes_[n].next_sibling; }
@@ -127,6 +152,10 @@ class basic_draft_tree {
   [[nodiscard]] tree_view view(std::size_t first = 0) const noexcept { return {tokens_, parents_, depths_, first}; }
 
  private:
+  struct far_row {
+    basic_far_law<P> law{};
+    bool copied = false;
+  };
   struct links {
     node_id first_child = no_node;
     node_id last_child = no_node;
@@ -140,6 +169,16 @@ class basic_draft_tree {
     std::size_t count;
   };
 
+  /// A row for the law of the children of `parent`; nothing is left elsewhere.
+  std::uint32_t take_row(node_id parent) {
+    std::uint32_t& row = nodes_[parent].q_row;
+    if (row == no_node) row = used_rows_++;
+    if (q_.size() < used_rows_ * vocab_) q_.resize(used_rows_ * vocab_);
+    if (far_.size() < used_rows_) far_.resize(used_rows_);
+    far_[row] = {};
+    return row;
+  }
+
   std::size_t vocab_;
   std::uint32_t used_rows_ = 0;
   std::vector<token> tokens_;
@@ -148,7 +187,8 @@ class basic_draft_tree {
   std::vector<links> nodes_;
   std::vector<sibling_set> sets_;
   std::vector<node_id> draws_;
-  std::vector<P> q_;  // [rows, vocab]
+  mutable std::vector<P> q_;          // [rows, vocab]
+  mutable std::vector<far_row> far_;  // [rows]
 };
 
 using draft_tree = basic_draft_tree<float>;

@@ -91,6 +91,8 @@ class philox {
     return philox{seed_, stage_ * 8 + stage + 1};
   }
 
+  [[nodiscard]] constexpr std::uint64_t seed() const noexcept { return seed_; }
+
   /// One draw in (0, 1). `lane` tells draws of one site and purpose apart.
   [[nodiscard]] constexpr double uniform(draw_site at, purpose why, std::uint32_t lane = 0) const noexcept {
     return uniform01(words(at, why, lane / 4)[lane % 4]);
@@ -149,6 +151,12 @@ class philox {
     return detail::gumbel_argmax<P>(logits, t, shared(position));
   }
 
+  /// Whose words the draws of a site and a purpose are, for devices that compute them; the third one counts groups of
+  /// four lanes or tokens.
+  [[nodiscard]] constexpr detail::philox_counters counters(draw_site at, purpose why) const noexcept {
+    return {static_cast<std::uint32_t>(at.round), at.node, last_word(at, why), seed_};
+  }
+
  private:
   /// Counter: {round, node, lane, purpose | stage | high bits of round}. Rounds below 2^48, stages below 256.
   [[nodiscard]] constexpr std::array<std::uint32_t, 4> words(draw_site at, purpose why,
@@ -158,10 +166,6 @@ class philox {
   [[nodiscard]] constexpr std::uint32_t last_word(draw_site at, purpose why) const noexcept {
     const auto high = static_cast<std::uint32_t>(at.round >> 32) << 16;
     return static_cast<std::uint32_t>(why) | (stage_ & 0xFFu) << 8 | high;
-  }
-
-  [[nodiscard]] detail::philox_counters counters(draw_site at, purpose why) const noexcept {
-    return {static_cast<std::uint32_t>(at.round), at.node, last_word(at, why), seed_};
   }
 
   /// The noise of a position, which nested decoders share.

@@ -6,11 +6,13 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/pass.hpp>
 #include <hunch/core/random.hpp>
@@ -100,7 +102,23 @@ class level_pass {
     return {};
   }
 
-  /// The same in scratch, for drafts that leave no law. Valid until the next call.
+  /// Up to k children of n, drawn without replacement from that law, which is left in tree.q(n) or where the row is.
+  /// None (and no q) if the row is not usable.
+  template <class P, class R, class Row>
+  void draw(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id n, const Row& row, std::size_t k,
+            std::vector<candidate>& out) const {
+    if constexpr (DrawingRow<Row> && std::is_same_v<W, temperature> && std::is_same_v<R, philox>) {
+      if (const auto there = row.draw(ctx.random, ctx.site(n), k, warp_.value(), out)) {
+        if (!out.empty()) tree.leave_q(n, *there);
+        return;
+      }
+    }
+    out.clear();
+    const std::span<const P> q = law(ctx, tree, n, row);
+    if (!q.empty()) ctx.random.ordered_without_replacement(ctx.site(n), q, k, out);
+  }
+
+  /// The law of n in scratch, for drafts that leave none. Valid until the next call.
   template <class P, class R, class Row>
   [[nodiscard]] std::span<const logit_t<B>> scratch_law(const basic_context<R>& ctx, const basic_draft_tree<P>& tree,
                                                         node_id n, const Row& row) {

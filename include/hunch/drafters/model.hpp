@@ -3,9 +3,11 @@
 
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/drafter.hpp>
 #include <hunch/core/law.hpp>
 #include <hunch/core/text_sequence.hpp>
@@ -72,27 +74,46 @@ class model_drafter {
   template <class P, class R, class Row>
   std::optional<draft_signal> draw(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip,
                                    const Row& row) {
-    const std::span<const P> raw{row};
-    const prefix_view at{ctx.text, tree.view(), tip};
     draft_signal drawn;
-    token x = no_token;
-    if constexpr (sibling_laws == without_replacement) {
-      const std::span<P> q = tree.make_q(tip);
-      const bool usable = warped_law(warp_, raw, at, q);
-      x = usable ? ctx.random.categorical(ctx.site(tip), purpose::draft, std::span<const P>{q}) : no_token;
-      if (x == no_token) tree.drop_q(tip);
-      if (x != no_token) fill(drawn, std::span<const P>{q}, x);
-    } else {
-      x = token_at(warp_, ctx.random, ctx.position(tree.depth(tip) + 1), raw, at, scratch_);
-      if (x != no_token && (wants_probability_ || wants_entropy_)) {
-        scratch_.resize(raw.size());
-        if (warped_law(warp_, raw, at, std::span<P>{scratch_})) fill(drawn, std::span<const P>{scratch_}, x);
-      }
-    }
+    const token x = token_of(ctx, tree, tip, row, drawn);
     if (x == no_token) return std::nullopt;
     drawn.node = tree.add(tip, x);
     drawn.depth = tree.depth(drawn.node);
     return drawn;
+  }
+  /// The token, with its law in q where it is drawn from it; no_token if the row is not usable.
+  template <class P, class R, class Row>
+  token token_of(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip, const Row& row,
+                 draft_signal& drawn) {
+    const prefix_view at{ctx.text, tree.view(), tip};
+    if constexpr (sibling_laws != without_replacement) {
+      const token x = token_at(warp_, ctx.random, ctx.position(tree.depth(tip) + 1), row, at, scratch_);
+      if (x != no_token && (wants_probability_ || wants_entropy_)) {
+        scratch_.resize(row.size());
+        if (warped_law(warp_, std::span<const P>{row}, at, std::span<P>{scratch_}))
+          fill(drawn, std::span<const P>{scratch_}, x);
+      }
+      return x;
+    } else {
+      if constexpr (DrawingRow<Row> && std::is_same_v<W, temperature> && std::is_same_v<R, philox>) {
+        if (!wants_entropy_) return drawn_there(ctx, tree, tip, row, drawn);
+      }
+      const std::span<P> q = tree.make_q(tip);
+      const bool usable = warped_law(warp_, std::span<const P>{row}, at, q);
+      const token x = usable ? ctx.random.categorical(ctx.site(tip), purpose::draft, std::span<const P>{q}) : no_token;
+      if (x == no_token) tree.drop_q(tip);
+      if (x != no_token) fill(drawn, std::span<const P>{q}, x);
+      return x;
+    }
+  }
+  /// The same draw where the row is; its law stays there.
+  template <class P, class Row>
+  token drawn_there(const decode_context& ctx, basic_draft_tree<P>& tree, node_id tip, const Row& row,
+                    draft_signal& drawn) {
+    const far_draw there = row.draw(ctx.random.uniform(ctx.site(tip), purpose::draft), warp_.value());
+    if (there.drawn != no_token) tree.leave_q(tip, there.law);
+    drawn.probability = there.probability;
+    return there.drawn;
   }
   template <class P>
   void fill(draft_signal& drawn, std::span<const P> law, token x) const noexcept {

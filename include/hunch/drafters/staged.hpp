@@ -138,7 +138,10 @@ class staged_drafter {
   template <class R, class Rows>
   void judge(const basic_context<R>& ctx, basic_draft_tree<P>& tree, const Rows& rows) {
     const auto inner = inner_context(ctx, tree);
-    verifier_.verify(guesses_, rows, inner, verdict_);
+    if constexpr (sibling_laws == without_replacement)
+      verifier_.verify(guesses_, basic_rows_ref<P>{rows}, inner, verdict_);  // here, not on a device: its laws are read
+    else
+      verifier_.verify(guesses_, rows, inner, verdict_);
     phase_ = verdict_.next == no_token ? phase::done : phase::open;
     if (phase_ == phase::done) return;  // mid's rows are not usable: the target goes on alone
     if constexpr (learns<D, P>) tell(inner_, guesses_, verdict_, basic_rows_ref<P>{rows});

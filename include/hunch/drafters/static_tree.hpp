@@ -54,9 +54,7 @@ class static_tree : public level_drafter<static_tree<B, W, Noise>, B, W> {
     const std::size_t k = std::min<std::size_t>(shape_.children(places_[n]), ctx.budget - tree.size());
     if (k == 0) return;
     if constexpr (sibling_laws == without_replacement) {
-      const auto q = pass_.law(ctx, tree, n, row);
-      if (q.empty()) return;
-      ctx.random.ordered_without_replacement(ctx.site(n), q, k, drawn_);
+      pass_.draw(ctx, tree, n, row, k, drawn_);
     } else if constexpr (sibling_laws == coupled) {
       const auto logits = pass_.logits(ctx, tree, n, row);
       ctx.random.ordered_at_position(ctx.position(tree.depth(n) + 1), logits, k, drawn_);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <hunch/core/context.hpp>
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/row_scan.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/core/wide.hpp>
@@ -272,18 +273,23 @@ template <class W, class P>
   }
 }
 
-/// The token at a position of a text, from raw logits: by the noise that belongs to the position, or the largest where
-/// `warp` is greedy. No_token if the row is not usable. `scratch` is used where `warp` does more than divide.
-template <class W, class P, class R>
-[[nodiscard]] token token_at(const W& warp, const R& random, std::uint64_t position, std::span<const P> raw,
+/// The token at a position of a text, from a row of raw logits: by the noise that belongs to the position, or the
+/// largest where `warp` is greedy. No_token if the row is not usable. `scratch` is used where `warp` does more than
+/// divide. A row that finds the token itself (ArgmaxRow) is not read.
+template <class W, class P, class R, class Row>
+[[nodiscard]] token token_at(const W& warp, const R& random, std::uint64_t position, const Row& row,
                              const prefix_view& at, std::vector<P>& scratch) {
-  if constexpr (is_greedy<W>()) {
-    return argmax(warped_logits(warp, raw, at, scratch));
-  } else if constexpr (std::is_same_v<W, temperature> && requires(P t) { random.at_position(position, raw, t); }) {
-    return random.at_position(position, raw, static_cast<P>(warp.value()));
-  } else {
-    return random.at_position(position, warped_logits(warp, raw, at, scratch));
-  }
+  using raw = std::span<const P>;
+  if constexpr (ArgmaxRow<Row> && std::is_same_v<W, greedy>)
+    return row.argmax();
+  else if constexpr (ArgmaxRow<Row> && std::is_same_v<W, temperature> && std::is_same_v<R, philox>)
+    return row.at_position(position, random.seed(), warp.value());
+  else if constexpr (is_greedy<W>())
+    return argmax(warped_logits(warp, raw{row}, at, scratch));
+  else if constexpr (std::is_same_v<W, temperature> && requires(P t) { random.at_position(position, raw{}, t); })
+    return random.at_position(position, raw{row}, static_cast<P>(warp.value()));
+  else
+    return random.at_position(position, warped_logits(warp, raw{row}, at, scratch));
 }
 
 }  // namespace hunch

@@ -16,7 +16,7 @@ namespace hunch {
 /// Exact for any tree, however it was made; needs no q rows. The text is the very text of plain decoding with the
 /// same seed, bit for bit, as long as the backend's rows do not depend on what shares the pass (law B4).
 /// Cost: a row per accepted token, plus one. Greedy reads each once; a temperature alone reads it twice and copies
-/// nothing; other warpers work on a copy.
+/// nothing; other warpers work on a copy. Rows that find these tokens themselves (ArgmaxRow) are read for others only.
 /// Source: Daliri, Musco, Suresh, "Coupling without Communication and Drafter-Invariant Speculative Decoding" (2024).
 template <class W>
 class match {
@@ -31,7 +31,7 @@ class match {
               basic_verdict<P>& out) const {
     out.reset();
     for (node_id at = 0;;) {
-      out.next = token_at(warp_, ctx.random, ctx.position(tree.depth(at) + 1), std::span<const P>{rows[at]},
+      out.next = token_at(warp_, ctx.random, ctx.position(tree.depth(at) + 1), rows[at],
                           prefix_view{ctx.text, tree.view(), at}, out.residual);
       at = out.next == no_token ? no_node : tree.child_with(at, out.next);
       if (at == no_node) return detail::count_tested(tree, out);

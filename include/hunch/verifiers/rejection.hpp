@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <utility>
 
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/verifier.hpp>
 #include <hunch/sampling/row.hpp>
 #include <hunch/sampling/warp.hpp>
@@ -16,6 +18,7 @@ namespace hunch {
 /// Exact for siblings drawn without replacement from q(parent), and for chosen ones (empty q: tested as if q were 1).
 /// A chain is the case of one child: speculative sampling.
 ///
+/// Rows on a device judge the tree there, or say their argmax, and leave no laws of the path (core/device_rows.hpp).
 /// Cost: a softmax per node on the path; two passes over the vocabulary per rejected sibling, none per accepted one.
 /// Sources: Leviathan et al. (2023) and Chen et al. (2023) for chains; Jeon et al., "Recursive Speculative Decoding"
 /// (2024), for siblings without replacement.
@@ -30,6 +33,12 @@ class rejection {
   template <class P, LogitRows Rows, class R>
   void verify(const basic_draft_tree<P>& tree, const Rows& rows, const basic_context<R>& ctx,
               basic_verdict<P>& out) const {
+    if constexpr (RejectingRows<Rows> && std::is_same_v<W, temperature> && std::is_same_v<R, philox>) {
+      if (rows.reject(tree, ctx, warp_.value(), out)) return;
+    }
+    if constexpr (ArgmaxRow<decltype(rows[0])> && std::is_same_v<W, greedy>) {
+      if (detail::all_chosen(tree)) return detail::follow_argmax(warp_, tree, rows, ctx, out);
+    }
     out.reset();
     for (node_id at = 0;;) {
       const std::span<const P> law = warped_law(tree, rows, at, ctx, out);

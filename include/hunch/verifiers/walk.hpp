@@ -54,8 +54,7 @@ void follow_argmax(const W& warp, const basic_draft_tree<P>& tree, const Rows& r
   out.reset();
   out.laws.clear();
   for (node_id at = 0;;) {
-    out.next =
-        argmax(warped_logits(warp, std::span<const P>{rows[at]}, prefix_view{ctx.text, tree.view(), at}, out.residual));
+    out.next = token_at(warp, ctx.random, 0, rows[at], prefix_view{ctx.text, tree.view(), at}, out.residual);
     at = out.next == no_token ? no_node : tree.child_with(at, out.next);
     if (at == no_node) return count_tested(tree, out);
     out.path.push_back(at);
@@ -94,7 +93,7 @@ void walk_down(const W& warp, const basic_draft_tree<P>& tree, const Rows& rows,
 template <class P>
 [[nodiscard]] bool all_chosen(const basic_draft_tree<P>& tree) noexcept {
   for (node_id n = 0; n < tree.size(); ++n)
-    if (!tree.q(n).empty()) return false;
+    if (tree.has_q(n)) return false;
   return true;
 }
 

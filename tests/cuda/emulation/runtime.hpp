@@ -19,6 +19,7 @@ namespace emulation {
 /// Bytes of device memory that are taken, and what allocations beyond the limit meet: "out of memory".
 inline std::size_t taken = 0;
 inline std::size_t limit = SIZE_MAX;
+inline std::size_t to_host = 0;  // bytes that were copied from the device
 inline std::size_t launches = 0;
 inline std::size_t replays = 0;
 }  // namespace emulation
@@ -100,8 +101,12 @@ class stream {
   stream& operator=(const stream&) = delete;
 
   void wait() {}
+  [[nodiscard]] int device() const noexcept { return 0; }
   void to_device(void* to, const void* from, std::size_t bytes) { on_device(to, from, bytes); }
-  void to_host(void* to, const void* from, std::size_t bytes) { on_device(to, from, bytes); }
+  void to_host(void* to, const void* from, std::size_t bytes) {
+    emulation::to_host += bytes;
+    on_device(to, from, bytes);
+  }
   void on_device(void* to, const void* from, std::size_t bytes) {
     run([=] { std::memcpy(to, from, bytes); });
   }

@@ -143,7 +143,10 @@ class graph {
 /// Work in order, beside the host.
 class stream {
  public:
-  stream() { check(cudaStreamCreateWithFlags(&s_, cudaStreamNonBlocking), "creating a stream"); }
+  stream() {
+    check(cudaGetDevice(&device_), "asking for the device");
+    check(cudaStreamCreateWithFlags(&s_, cudaStreamNonBlocking), "creating a stream");
+  }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
   ~stream() { (void)cudaStreamDestroy(s_); }
@@ -172,9 +175,11 @@ class stream {
   void replay(const graph& g) { check(cudaGraphLaunch(g.get(), s_), "launching a graph"); }
 
   [[nodiscard]] cudaStream_t get() const noexcept { return s_; }
+  [[nodiscard]] int device() const noexcept { return device_; }
 
  private:
   cudaStream_t s_ = nullptr;
+  int device_ = 0;
 };
 
 /// A place in a stream that the host can wait for, or ask the time between two of.

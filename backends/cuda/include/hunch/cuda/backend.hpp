@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <hunch/core/backend.hpp>
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/types.hpp>
 #include <hunch/gguf/config.hpp>
 #include <hunch/gguf/file.hpp>
@@ -36,23 +39,51 @@ struct sequence_state;
 struct row_set;
 }  // namespace detail
 
-/// Logits of a pass, [rows][vocab], on the device until they are asked for. Valid until the next pass of a sequence
-/// that took part.
+/// A row of logits [vocab], on the device until one of them is asked for; then all are copied to the host, once.
+/// Models ArgmaxRow and DrawingRow. Valid as long as the rows it belongs to. All but size() throw hunch::error when the
+/// device has failed.
+class logit_row {
+ public:
+  logit_row(const detail::sequence_state& of, std::size_t row) noexcept : of_{&of}, row_{row} {}
+
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] const float* data() const;
+  [[nodiscard]] const float* begin() const { return data(); }
+  [[nodiscard]] const float* end() const { return data() + size(); }
+  [[nodiscard]] const float& operator[](std::size_t i) const { return data()[i]; }
+
+  /// What hunch::argmax gives for this row. The first call finds it for all rows of the sequence, on the device: a few
+  /// bytes cross to the host, no logits.
+  [[nodiscard]] token argmax() const;
+  /// What hunch::philox{seed}.at_position(position, row, temperature) gives: the same noise, the same token. The first
+  /// call finds it for all rows of the sequence, each at its own position.
+  [[nodiscard]] token at_position(std::uint64_t position, std::uint64_t seed, float temperature) const;
+  /// What hunch::philox::categorical gives for softmax(row / temperature) where its uniform number is `uniform`. The
+  /// law stays on the device until the sequence's next tree; eight bytes cross. Cost: two sums over the row.
+  [[nodiscard]] far_draw draw(double uniform, float temperature) const;
+  /// What random.ordered_without_replacement(at, softmax(row / temperature), k, out) gives. The first call finds it for
+  /// all rows of the sequence, each at the node that lies as far from `at`. Nothing where k is above 16.
+  [[nodiscard]] std::optional<far_law> draw(const philox& random, draw_site at, std::size_t k, float temperature,
+                                            std::vector<candidate>& out) const;
+
+ private:
+  const detail::sequence_state* of_;
+  std::size_t row_;
+};
+
+/// Logits of a pass, one row a node. Models RejectingRows. Valid until the next pass of a sequence that took part.
 class logit_rows {
  public:
   logit_rows() = default;
   explicit logit_rows(const detail::row_set& rows) noexcept : rows_{&rows} {}
 
   [[nodiscard]] std::size_t size() const noexcept;
-  /// Row i; the first call copies it to the host. Throws hunch::error when the device has failed.
-  [[nodiscard]] std::span<const float> operator[](std::size_t i) const;
+  [[nodiscard]] logit_row operator[](std::size_t i) const;
 
-  /// What hunch::argmax gives for row i. The first call finds it for all rows of the sequence, on the device: a few
-  /// bytes cross to the host, no logits.
-  [[nodiscard]] token argmax(std::size_t i) const;
-  /// What hunch::philox{seed}.at_position(position, row i, temperature) gives: the same noise, the same token. The
-  /// first call finds it for all rows of the sequence, each at its own position.
-  [[nodiscard]] token at_position(std::size_t i, std::uint64_t position, std::uint64_t seed, float temperature) const;
+  /// The verdict of hunch::rejection{temperature{t}} over the tree of these rows, bit for bit, without its laws. A few
+  /// bytes a node cross. False where laws of the tree are not on this device, or the rows are of several sequences.
+  /// Cost: a block of threads a node for its law, then one for the walk. Takes nodes · vocab floats on the device.
+  [[nodiscard]] bool reject(const draft_tree& tree, const decode_context& ctx, float t, verdict& out) const;
 
  private:
   const detail::row_set* rows_ = nullptr;

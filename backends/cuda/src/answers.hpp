@@ -1,0 +1,23 @@
+// What rows are asked on the device.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <hunch/core/types.hpp>
+
+#include "questions.hpp"
+#include "runtime.hpp"
+#include "sequence_state.hpp"
+
+namespace hunch::cuda::detail {
+
+/// Tokens that the device finds for the last pass of `s`; from the last answer where the question is the same.
+[[nodiscard]] std::span<const token> ask(const sequence_state& s, const device_answers::question& what);
+
+/// Queues the work; the answer is there when the stream has done it.
+void ask(stream& s, const draw_question& what);
+void ask(stream& s, const children_question& what, std::size_t rows);
+void ask(stream& s, const verdict_question& what, std::size_t nodes);
+
+}  // namespace hunch::cuda::detail
