@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <hunch/core/error.hpp>
+#include <hunch/drafters/acceptance_head.hpp>
 #include <hunch/drafters/adaptive_length.hpp>
 #include <hunch/drafters/anpd.hpp>
 #include <hunch/drafters/best_first.hpp>
@@ -26,6 +27,7 @@
 #include <hunch/verifiers/traversal.hpp>
 
 #include "costs.hpp"
+#include "head_file.hpp"
 #include "prompts.hpp"
 #include "usage.hpp"
 
@@ -116,6 +118,22 @@ any_drafter drafter_maker::make_lookup(const spec& s) {
 }
 
 template <class D>
+any_drafter drafter_maker::with_head(D drafter, const spec& s) {
+  acceptance_weights weights = read_head(s.named("head"));
+  const std::size_t width = gguf::read_config(models_->draft(s.file).file).width;
+  if (weights.hidden != width)
+    throw error("head: '" + s.named("head") + "' is for draft models of width " + std::to_string(weights.hidden) +
+                " and '" + s.file + "' has " + std::to_string(width) +
+                "; train one for this pair (examples/train/head_train.py)");
+  const draft_draw draw = sampling_.greedy()                       ? draft_draw::greedy
+                          : sampling_.verify == verify_rule::match ? draft_draw::shared_noise
+                                                                   : draft_draw::own_noise;
+  const std::uint32_t longest = count_of(s, "len");
+  return with_length(std::move(drafter), specdec_pp{acceptance_head{std::move(weights), draw}, s.real("threshold"),
+                                                    std::min(count_of(s, "min"), longest), longest});
+}
+
+template <class D>
 any_drafter drafter_maker::with_policy(D drafter, const spec& s) {
   const std::uint32_t length = count_of(s, "len");
   if (s.name() == "confidence")
@@ -123,6 +141,7 @@ any_drafter drafter_maker::with_policy(D drafter, const spec& s) {
   if (s.name() == "entropy")
     return with_length(std::move(drafter), entropy_stop{static_cast<float>(s.real("nats")), length});
   if (s.name() == "heuristic") return with_length(std::move(drafter), plus_two_minus_one{std::min(5u, length), length});
+  if (s.name() == "specdec++" && !s.named("head").empty()) return with_head(std::move(drafter), s);
   if (s.name() == "specdec++")
     return with_length(std::move(drafter), specdec_pp{calibrated_confidence{}, s.real("threshold"),
                                                       std::min(count_of(s, "min"), length), length});

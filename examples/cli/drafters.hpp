@@ -48,6 +48,8 @@ class drafter_maker {
   [[nodiscard]] any_drafter with_adapted_length(D drafter, const spec& s, cpu::backend* draft);
   template <class D>
   [[nodiscard]] any_drafter with_policy(D drafter, const spec& s);
+  template <class D>
+  [[nodiscard]] any_drafter with_head(D drafter, const spec& s);
 
   /// A draft model's words and the target's.
   struct dictionary {

@@ -21,6 +21,9 @@ constexpr spec_key word(std::string_view name, std::string_view standard, std::s
                         std::string_view meaning) {
   return {name, value_form::word, standard, 0, 0, words, meaning};
 }
+constexpr spec_key file(std::string_view name, std::string_view meaning) {
+  return {name, value_form::file, "FILE", 0, 0, {}, meaning};
+}
 constexpr spec_key len(std::string_view standard, std::string_view meaning = "tokens drafted") {
   return whole("len", standard, 1, longest_draft, meaning);
 }
@@ -46,7 +49,10 @@ constexpr std::array entropy_keys{real("nats", "2", 0, 20, "stop after a law of 
 constexpr std::array heuristic_keys{len("20", "most tokens drafted"), skipped};
 constexpr std::array specdec_keys{real("threshold", "0.7", 1e-3, 1, "stop when a rejection is more likely than this"),
                                   whole("min", "1", 1, longest_draft, "fewest tokens drafted"),
-                                  len("20", "most tokens drafted"), skipped};
+                                  len("20", "most tokens drafted"), skipped,
+                                  file("head",
+                                       "optional: an acceptance head trained for the pair "
+                                       "(examples/train/head_train.py); else draft confidence, calibrated")};
 constexpr std::array rsd_c_keys{
     spec_key{"b", value_form::shape, "3x2x1", 1, longest_draft, {}, "children of each node, level by level"}, skipped};
 constexpr std::array rsd_s_keys{whole("w", "4", 1, longest_draft, "beams"), len("3", "levels"), skipped};

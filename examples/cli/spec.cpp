@@ -21,9 +21,14 @@ std::string shown(double number) {
   const auto end = std::to_chars(text, text + sizeof text, number).ptr;
   return {text, end};
 }
+std::string quoted(const std::string& file) {
+  return file.find_first_of(",|) ") == std::string::npos ? file : '"' + file + '"';
+}
 std::string shown(const spec_key& k, const spec_value& v) {
   std::string out;
   switch (k.form) {
+    case value_form::file:
+      return quoted(v.file);
     case value_form::shape:
       for (const std::uint32_t children : v.shape) out += (out.empty() ? "" : "x") + std::to_string(children);
       return out;
@@ -128,15 +133,17 @@ class parser {
     s.values[index] = read_value(*k);
   }
 
-  static spec_value standard_of(const spec_key& k) { return parser{k.standard}.read_value(k); }
+  static spec_value standard_of(const spec_key& k) {
+    return k.form == value_form::file ? spec_value{} : parser{k.standard}.read_value(k);
+  }
 
   spec_value read_value(const spec_key& k) {
     skip_blanks();
-    if (k.form == value_form::word) return {read_choice(k), {}};
-    if (k.form == value_form::shape) return {0, read_shape(k)};
-    return {k.form == value_form::whole ? static_cast<double>(read_number<long>(k, "a whole number"))
-                                        : read_number<double>(k, "a number"),
-            {}};
+    if (k.form == value_form::word) return {.number = read_choice(k)};
+    if (k.form == value_form::shape) return {.shape = read_shape(k)};
+    if (k.form == value_form::file) return {.file = read_file()};
+    return {.number = k.form == value_form::whole ? static_cast<double>(read_number<long>(k, "a whole number"))
+                                                  : read_number<double>(k, "a number")};
   }
 
   double read_choice(const spec_key& k) {
@@ -253,26 +260,14 @@ std::string to_string(const spec& s) {
   }
   char separator = ':';
   if (s.kind->takes != file_use::none) {
-    const bool plain = s.file.find_first_of(",|) ") == std::string::npos;
-    out += ':';
-    out += plain ? s.file : '"' + s.file + '"';
+    out += ':' + quoted(s.file);
     separator = ',';
   }
   for (std::size_t i = 0; i < s.values.size(); ++i) {
+    if (s.kind->keys[i].form == value_form::file && s.values[i].file.empty()) continue;
     out += separator + std::string{s.kind->keys[i].name} + "=" + shown(s.kind->keys[i], s.values[i]);
     separator = ',';
   }
-  return out;
-}
-
-std::string label_of(const std::string& text) {
-  std::string out = text;
-  const auto shorten = [&out](const auto& self, const spec& s) -> void {
-    const std::size_t name = s.file.rfind('/');
-    if (const std::size_t at = out.find(s.file); name != std::string::npos) out.erase(at, name + 1);
-    for (const spec& part : s.parts) self(self, part);
-  };
-  shorten(shorten, parse_spec(text));
   return out;
 }
 

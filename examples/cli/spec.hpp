@@ -2,7 +2,7 @@
 //
 //   spec  := name [':' item (',' item)*]  |  name [':'] '(' spec ('|' spec)+ ')'
 //   item  := FILE (first item of names that need one; in "…" where it holds , | ) or a quote)  |  key '=' value
-//   value := a whole number, a number, a word, or a shape: children by level, 3x2x1
+//   value := a whole number, a number, a word, a shape: children by level, 3x2x1, or a FILE
 //
 // A later drafter is one more row of known_kinds() (kinds.cpp) and one more case in drafter_maker::make (drafters.cpp).
 #pragma once
@@ -17,13 +17,13 @@
 namespace hunch::cli {
 
 /// What a value of a key looks like.
-enum class value_form { whole, real, word, shape };
+enum class value_form { whole, real, word, shape, file };
 
 /// A value that a drafter takes.
 struct spec_key {
   std::string_view name;
   value_form form;
-  std::string_view standard;  // used when the key is not given
+  std::string_view standard;  // used when the key is not given; of files: what to write there, no file is used
   double low;                 // of numbers; of shapes: nodes
   double high;
   std::string_view words;  // allowed words, joined by |
@@ -31,8 +31,9 @@ struct spec_key {
 };
 
 struct spec_value {
-  double number = 0;                 // of numbers; of words: their place among the allowed ones
-  std::vector<std::uint32_t> shape;  // of shapes
+  double number = 0;                   // of numbers; of words: their place among the allowed ones
+  std::vector<std::uint32_t> shape{};  // of shapes
+  std::string file{};                  // of files; empty: none
 
   friend bool operator==(const spec_value&, const spec_value&) = default;
 };
@@ -62,6 +63,7 @@ struct spec {
   [[nodiscard]] std::size_t at(std::string_view key) const { return static_cast<std::size_t>(value(key).number); }
   [[nodiscard]] double real(std::string_view key) const { return value(key).number; }
   [[nodiscard]] const std::vector<std::uint32_t>& shape(std::string_view key) const { return value(key).shape; }
+  [[nodiscard]] const std::string& named(std::string_view key) const { return value(key).file; }
 
  private:
   [[nodiscard]] const spec_value& value(std::string_view key) const;

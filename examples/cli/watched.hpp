@@ -46,6 +46,7 @@ class watched {
     if (!kept.empty()) of_->prefill(s, kept);
   }
   void rewind(sequence& s, std::size_t n) { of_->rewind(s, n); }
+  [[nodiscard]] std::span<const float> hidden(const sequence& s, node_id n) const { return of_->hidden(s, n); }
   [[nodiscard]] sequence fork(const sequence& s) { return of_->fork(s); }
   [[nodiscard]] std::size_t layer_count() const noexcept { return of_->layer_count(); }
   matrix_view forward(sequence& s, tree_view tree, layer_mask skipped) { return of_->forward(s, tree, skipped); }
@@ -68,6 +69,6 @@ class watched {
   std::size_t prefilled_ = 0;
 };
 
-static_assert(Rewindable<watched> && Forkable<watched> && LayerSkippable<watched>);
+static_assert(Rewindable<watched> && Forkable<watched> && LayerSkippable<watched> && HiddenStates<watched>);
 
 }  // namespace hunch::cli

@@ -82,7 +82,8 @@ def panel(x0, title, series):
     at = lambda x, y: (x0 + x * SIZE, TOP + (1 - y) * SIZE)  # noqa: E731
     out = [f'<text x="{x0}" y="{TOP - 12}" font-weight="bold">{title}</text>']
     out.append(f'<rect x="{x0}" y="{TOP}" width="{SIZE}" height="{SIZE}" fill="none" stroke="#999"/>')
-    out.append('<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#999" stroke-dasharray="4 3"/>'.format(*at(0, 0), *at(1, 1)))
+    ends = (*at(0, 0), *at(1, 1))
+    out.append('<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#999" stroke-dasharray="4 3"/>'.format(*ends))
     for tick in (0, 0.5, 1):
         (x, y), (_, side) = at(tick, 0), at(0, tick)
         out.append(f'<text x="{x}" y="{y + 16}" text-anchor="middle">{tick:g}</text>')

@@ -1,7 +1,7 @@
 """Trains an acceptance head: how likely the target is to accept a token that the drafter drew. Some minutes.
 
   head_train.py DRAFTER.pt OUT.safetensors --target TARGET.pt TEXT.npy...   both models at hand
-  head_train.py DRAFTER.pt OUT.safetensors --records RECORDS TARGET.gguf    the target's laws, as train_generate wrote them
+  head_train.py DRAFTER.pt OUT.safetensors --records RECORDS TARGET.gguf   the target's laws, from train_generate
 
 As SpecDec++ (Huang, Guo, Wang, 2024) does: residual SiLU blocks, labels min(1, p/q) of tokens that the drafter drew,
 rejections weigh more, and, where the target can be asked, histories in which tokens of the text and of the drafter mix.
@@ -148,8 +148,8 @@ def report(head, shift, data, held):
         constant = F.binary_cross_entropy(base.expand_as(label), label)
         alone = entropy(w[0] + w[1] * odds, label)
         print(
-            f"held out, {name}: accepted {label.mean():.3f}, predicted {said[:, d].sigmoid().mean():.3f}; cross-entropy"
-            f" {constant:.4f} by a constant, {alone:.4f} by the probability, {entropy(said[:, d], label):.4f} by the head"
+            f"held out, {name}: accepted {label.mean():.3f}, predicted {said[:, d].sigmoid().mean():.3f}; cross-entropy "
+            f"{constant:.4f} by a constant, {alone:.4f} by the probability, {entropy(said[:, d], label):.4f} by the head"
         )
 
 

@@ -37,3 +37,30 @@ TEST_CASE("pocket: small models draft for the large one, three levels deep, and 
     }
   }
 }
+
+TEST_CASE("pocket: a trained head decides how long to draft, and the text stays", "[cli]") {
+  const std::string head = HUNCH_TEST_DATA "/../examples/models/pocket-medium.head.safetensors";
+  const std::string drafts = "specdec++:" + pocket("medium") + ",head=" + head;
+  for (const list& law : {list{}, list{"--temp", "1", "-s", "4"}}) {
+    const auto plain = generate(law);
+    const auto by_head = [&](const std::string& threshold) {
+      list with{"--spec", drafts + ",threshold=" + threshold};
+      with.insert(with.end(), law.begin(), law.end());
+      const auto j = generate(with);
+      CHECK(j["text"] == plain["text"]);
+      CHECK(j["tokens"] == plain["tokens"]);
+      return j["stats"]["drafted"].get<int>() / j["stats"]["steps"].get<double>();
+    };
+    CHECK(by_head("0.1") < by_head("0.5"));
+    CHECK(by_head("0.5") < by_head("0.95"));
+  }
+  check_refused(run_program({"generate", "-m", pocket("large"), "-p", "x", "--spec",
+                             "specdec++:" + pocket("small") + ",head=" + head}),
+                1, "is for draft models of width 128 and '" + pocket("small") + "' has 64; train one for this pair");
+  check_refused(run_program({"generate", "-m", pocket("large"), "-p", "x", "--spec",
+                             "specdec++:" + pocket("medium") + ",head=" + pocket("small")}),
+                1, "head: '" + pocket("small") + "': its header would have");
+  check_refused(run_program({"generate", "-m", pocket("large"), "-p", "x", "--spec",
+                             "specdec++:" + pocket("medium") + ",head=/nowhere"}),
+                1, "cannot read '/nowhere'");
+}

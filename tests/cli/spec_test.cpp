@@ -53,6 +53,17 @@ TEST_CASE("spec: a file with commas stands in quotes and prints in quotes", "[cl
   CHECK(to_string(s) == R"(model:"my, model (1).gguf",len=7,adapt=off,skip=0)");
 }
 
+TEST_CASE("spec: a head is a file, and none unless one is named", "[cli]") {
+  CHECK(parse_spec("specdec++:a.gguf").named("head").empty());
+  const spec s = parse_spec(R"(specdec++:a.gguf,head="my, head",threshold=0.5)");
+  CHECK(s.named("head") == "my, head");
+  CHECK(s.real("threshold") == 0.5);
+  CHECK(to_string(s) == R"(specdec++:a.gguf,threshold=0.5,min=1,len=20,skip=0,head="my, head")");
+  CHECK(refusal("specdec++:a,head=") == "spec 'specdec++:a,head=', column 18: the file name is missing");
+  CHECK(refusal("specdec++:a,head") == "spec 'specdec++:a,head', column 17: a value is missing: head=FILE");
+  CHECK(spec_help().find("specdec++:FILE,threshold=0.7,min=1,len=20,skip=0,head=FILE\n") != std::string::npos);
+}
+
 TEST_CASE("spec: what is wrong is said with the column and what is known", "[cli]") {
   std::string known;
   for (const spec_kind& k : known_kinds()) known += (known.empty() ? "" : ", ") + std::string{k.name};
@@ -126,6 +137,7 @@ TEST_CASE("spec: a label leaves out the folders of files", "[cli]") {
   CHECK(label_of("model:/a/b/c.gguf,len=2") == "model:c.gguf,len=2");
   CHECK(label_of("first(lookup|model:x/y.gguf)") == "first(lookup|model:y.gguf)");
   CHECK(label_of("lookup:n=3,len=8") == "lookup:n=3,len=8");
+  CHECK(label_of("specdec++:/a/b.gguf,head=/a/b.head,len=2") == "specdec++:b.gguf,head=b.head,len=2");
 }
 
 TEST_CASE("draft flags: llama.cpp's flags become a spec", "[cli]") {

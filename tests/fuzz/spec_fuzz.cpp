@@ -21,6 +21,7 @@ void check_ranges(const cli::spec& s) {
     const double x = s.values[i].number;
     const bool number = key.form == cli::value_form::whole || key.form == cli::value_form::real;
     fuzz::check(!number || (x >= key.low && x <= key.high), "numbers are in range");
+    fuzz::check(key.form == cli::value_form::file || s.values[i].file.empty(), "files are values of their keys");
     fuzz::check((key.form == cli::value_form::shape) != s.values[i].shape.empty(), "shapes have levels");
   }
   fuzz::check(s.file.empty() == (s.kind->takes == cli::file_use::none), "a file where one is needed");
