@@ -44,7 +44,7 @@ class acceptance_head {
 
   /// Throws hunch::error when a matrix has not the shape that the widths say.
   acceptance_head(acceptance_weights w, draft_draw draw)
-      : hidden_{w.hidden}, width_{w.width}, x_(w.hidden + 1), z_(w.width), step_(w.width) {
+      : hidden_{w.hidden}, width_{w.width}, x_(w.hidden + 1), z_(padded(w.width)), step_(padded(w.width)) {
     if (hidden_ == 0 || width_ == 0) raise("hunch: an acceptance head is at least one value wide");
     input_ = by_column(w.input, width_, hidden_ + 1, "input");
     for (const auto& block : w.blocks) blocks_.push_back(by_column(block, width_, width_, "block"));
@@ -64,9 +64,9 @@ class acceptance_head {
     const float p = std::clamp(s.probability, 1e-4f, 1 - 1e-4f);
     std::copy(s.hidden.begin(), s.hidden.end(), x_.begin());
     x_[hidden_] = std::log(p / (1 - p));
-    apply(input_, x_, z_);
+    apply(input_, x_, hidden_ + 1, z_);
     for (const auto& block : blocks_) {
-      apply(block, z_, step_);
+      apply(block, z_, width_, step_);
       for (std::size_t i = 0; i < width_; ++i) z_[i] += step_[i] / (1 + std::exp(-step_[i]));
     }
     double odds = static_cast<double>(output_bias_);
@@ -81,33 +81,42 @@ class acceptance_head {
             " weights and " + std::to_string(l.bias.size()) + " biases; " + std::to_string(rows) + " rows of " +
             std::to_string(columns) + " are needed");
   }
-  /// Turned over: columns are added up, which a compiler can do for many rows at once in the order that is written.
+  /// Turned over, columns filled up with zeros to whole blocks of rows: a block's sums stay in registers while the
+  /// columns go by, in the order that is written.
   static acceptance_weights::layer by_column(const acceptance_weights::layer& l, std::size_t rows, std::size_t columns,
                                              const char* name) {
     check(l, rows, columns, name);
-    acceptance_weights::layer out{std::vector<float>(l.weight.size()), l.bias};
+    const std::size_t height = padded(rows);
+    acceptance_weights::layer out{std::vector<float>(columns * height), l.bias};
+    out.bias.resize(height);
     for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t c = 0; c < columns; ++c) out.weight[c * rows + r] = l.weight[r * columns + c];
+      for (std::size_t c = 0; c < columns; ++c) out.weight[c * height + r] = l.weight[r * columns + c];
     return out;
   }
-  /// out = W·x + b
-  static void apply(const acceptance_weights::layer& l, const std::vector<float>& x, std::vector<float>& out) noexcept {
-    std::copy(l.bias.begin(), l.bias.end(), out.begin());
+  /// out = W·x + b of the first `columns` values of x.
+  static void apply(const acceptance_weights::layer& l, const std::vector<float>& x, std::size_t columns,
+                    std::vector<float>& out) noexcept {
     detail::wide([&]() __attribute__((always_inline)) {
-      const float* column = l.weight.data();
-      float* const sums = out.data();
-      const std::size_t rows = out.size();
-      for (const float factor : x) {
-        for (std::size_t r = 0; r < rows; ++r) sums[r] += column[r] * factor;
-        column += rows;
+      const std::size_t height = out.size();
+      for (std::size_t first = 0; first < height; first += rows_at_once) {
+        float sums[rows_at_once];
+        std::copy_n(l.bias.data() + first, rows_at_once, sums);
+        const float* column = l.weight.data() + first;
+        for (std::size_t c = 0; c < columns; ++c, column += height)
+          for (std::size_t r = 0; r < rows_at_once; ++r) sums[r] += column[r] * x[c];
+        std::copy_n(sums, rows_at_once, out.data() + first);
       }
     });
+  }
+  static constexpr std::size_t rows_at_once = 16;
+  static constexpr std::size_t padded(std::size_t rows) noexcept {
+    return (rows + rows_at_once - 1) / rows_at_once * rows_at_once;
   }
 
   std::size_t hidden_;
   std::size_t width_;
-  acceptance_weights::layer input_;                // [hidden + 1, width]
-  std::vector<acceptance_weights::layer> blocks_;  // [width, width]
+  acceptance_weights::layer input_;                // [hidden + 1, padded width]
+  std::vector<acceptance_weights::layer> blocks_;  // [width, padded width]
   std::vector<float> output_;                      // [width]
   float output_bias_ = 0;
   std::vector<float> x_, z_, step_;
