@@ -30,8 +30,8 @@ tiny_shape wide_shape(std::size_t vocab) {
   return shape;
 }
 
-/// Lets each node of `rows` have up to three children, drawn without replacement from its law on the device, or, now
-/// and then, chosen. Returns the sequence, which holds the laws.
+/// Lets each node have up to four children, drawn without replacement from its law on the device. Returns the sequence,
+/// which holds the laws.
 cuda::sequence draft(draft_tree& tree, cuda::backend& draft_model, std::span<const token> text, float t,
                      const philox& random, noise& from, std::size_t most) {
   auto s = draft_model.open();
@@ -42,18 +42,11 @@ cuda::sequence draft(draft_tree& tree, cuda::backend& draft_model, std::span<con
     const std::size_t end = tree.size();
     for (; first < end && tree.size() < most; ++first) {
       const auto n = static_cast<node_id>(first);
-      const std::size_t children = from.below(4);
-      if (from.below(4) == 0) {
-        for (std::size_t i = 0; i < children; ++i) {
-          const auto x = static_cast<token>(from.below(tree.vocab()));
-          if (tree.child_with(n, x) == no_node) tree.add(n, x);
-        }
-        continue;
-      }
+      const std::size_t children = from.below(5);
       const draw_site site{text.size(), n};
       const auto law = rows[rows.size() - (end - first)].draw(random, site, children, t, drawn);
       REQUIRE(law);
-      tree.leave_q(n, *law);
+      if (from.below(3) != 0) tree.leave_q(n, *law);  // else they count as chosen
       for (const candidate& c : drawn) tree.add(n, c.index);
     }
     first = end;
