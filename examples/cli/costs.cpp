@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t depth = 128;  // tokens before the passes
 constexpr int repetitions = 3;
 
-timed_passes passes_of(cpu::backend& model) { return {model, std::min(depth, model.context() / 2)}; }
+timed_passes passes_of(device_backend& model) { return {model, std::min(depth, model.context() / 2)}; }
 
 /// Median seconds of a pass over a chain of `rows`.
 double seconds_of(timed_passes& passes, std::size_t rows) {
@@ -26,7 +26,7 @@ double seconds_of(timed_passes& passes, std::size_t rows) {
 
 }  // namespace
 
-draft_costs measured_costs(cpu::backend& target, cpu::backend* draft) {
+draft_costs measured_costs(device_backend& target, device_backend* draft) {
   timed_passes checking = passes_of(target);
   const double one = seconds_of(checking, 1);
   draft_costs costs{0.0, {1.0}};

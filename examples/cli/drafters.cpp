@@ -23,6 +23,7 @@
 #include <hunch/drafters/suffix_automaton.hpp>
 #include <hunch/drafters/token_recycling.hpp>
 #include <hunch/drafters/translated.hpp>
+#include <hunch/gguf/config.hpp>
 #include <hunch/verifiers/match.hpp>
 #include <hunch/verifiers/traversal.hpp>
 
@@ -93,7 +94,7 @@ any_drafter drafter_maker::make(const spec& s) {
 }
 
 template <class D>
-any_drafter drafter_maker::with_adapted_length(D drafter, const spec& s, cpu::backend* draft) {
+any_drafter drafter_maker::with_adapted_length(D drafter, const spec& s, device_backend* draft) {
   const std::uint32_t length = count_of(s, "len");
   if (s.at("adapt") == 0) return with_length(std::move(drafter), fixed_length{length});
   return with_length(std::move(drafter), best_paying_length{measured_costs(models_->target().backend, draft), length});

@@ -45,7 +45,7 @@ class drafter_maker {
   [[nodiscard]] any_drafter make_joined(const spec& s);
   [[nodiscard]] any_drafter make_staged(watched& mid, any_drafter inner, std::uint32_t length);
   template <class D>
-  [[nodiscard]] any_drafter with_adapted_length(D drafter, const spec& s, cpu::backend* draft);
+  [[nodiscard]] any_drafter with_adapted_length(D drafter, const spec& s, device_backend* draft);
   template <class D>
   [[nodiscard]] any_drafter with_policy(D drafter, const spec& s);
   template <class D>

@@ -33,8 +33,8 @@ std::string shown(const std::optional<token>& t) { return t ? std::to_string(*t)
 
 }  // namespace
 
-model::model(const std::string& path, unsigned threads, std::size_t context)
-    : file{path}, tokenizer{file}, backend{file, cpu::options{threads, context, cpu::isa::best}} {}
+model::model(const std::string& path, const model_options& options, std::size_t context)
+    : file{path}, tokenizer{file}, backend{file, options.device, static_cast<unsigned>(options.threads), context} {}
 
 std::size_t choose_context(const gguf::file& file, long wanted, std::ostream& notes) {
   const gguf::model_config config = gguf::read_config(file);
@@ -57,7 +57,7 @@ std::size_t choose_context(const gguf::file& file, long wanted, std::ostream& no
 
 engine::engine(const model_options& options, std::ostream& notes) : options_{options} {
   const std::size_t context = choose_context(gguf::file{options.path}, options.context, notes);
-  target_ = std::make_unique<model>(options.path, static_cast<unsigned>(options.threads), context);
+  target_ = std::make_unique<model>(options.path, options, context);
 }
 
 model* engine::find(const std::string& path) {
@@ -85,7 +85,7 @@ model& engine::foreign_draft(const std::string& path) {
   const auto context = options_.draft_context > 0 ? static_cast<std::size_t>(options_.draft_context)
                                                   : std::min(longest, target_->backend.context());
   auto& made = drafts_[real_path(path)];
-  made = std::make_unique<model>(path, static_cast<unsigned>(options_.threads), context);
+  made = std::make_unique<model>(path, options_, context);
   return *made;
 }
 

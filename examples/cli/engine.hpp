@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include <hunch/cpu/backend.hpp>
 #include <hunch/gguf/file.hpp>
 #include <hunch/gguf/tokenizer.hpp>
 
+#include "device.hpp"
 #include "options.hpp"
 #include "spec.hpp"
 
@@ -20,9 +20,9 @@ namespace hunch::cli {
 struct model {
   gguf::file file;
   gguf::tokenizer tokenizer;
-  cpu::backend backend;
+  device_backend backend;
 
-  model(const std::string& path, unsigned threads, std::size_t context);
+  model(const std::string& path, const model_options& options, std::size_t context);
 };
 
 /// Loads each file once. A draft model that is the target's own file shares its weights.

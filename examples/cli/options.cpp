@@ -30,6 +30,10 @@ void add_model_options(CLI::App& command, model_options& o) {
       ->type_name("N")
       ->check(in_range(0L, 1024L))
       ->group(group);
+  command.add_option("--device", o.device, "Where models run: cpu, cuda, or cuda:N for the GPU of that number")
+      ->capture_default_str()
+      ->type_name("DEVICE")
+      ->group(group);
   command.add_option("-c,--ctx-size", o.context, "Tokens that a text can have; 0: what the file says")
       ->capture_default_str()
       ->type_name("N")

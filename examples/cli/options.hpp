@@ -19,6 +19,7 @@ struct model_options {
   long threads = 0;        // 0: all cores
   long context = 0;        // 0: what the file says
   long draft_context = 0;  // 0: the target's
+  std::string device = "cpu";
 };
 
 enum class verify_rule { match, rejection, block, traversal, multi_round, k_sequence, spec_hub };

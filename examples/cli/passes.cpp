@@ -10,7 +10,7 @@ token some_token(std::size_t i, std::size_t vocab) { return static_cast<token>((
 
 }  // namespace
 
-timed_passes::timed_passes(cpu::backend& model, std::size_t depth) : model_{model}, sequence_{model.open()} {
+timed_passes::timed_passes(device_backend& model, std::size_t depth) : model_{model}, sequence_{model.open()} {
   std::vector<token> text;
   for (std::size_t i = 0; i < depth; ++i) text.push_back(some_token(i, model.vocab_size()));
   model_.prefill(sequence_, text);
@@ -27,6 +27,7 @@ draft_tree timed_passes::chain(std::size_t rows) const {
 double timed_passes::seconds(const draft_tree& tree) {
   const auto begin = std::chrono::steady_clock::now();
   (void)model_.forward(sequence_, tree.view());
+  model_.wait();
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   model_.commit(sequence_, {});
   return took;

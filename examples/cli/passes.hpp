@@ -4,14 +4,15 @@
 #include <cstddef>
 
 #include <hunch/core/draft_tree.hpp>
-#include <hunch/cpu/backend.hpp>
+
+#include "device.hpp"
 
 namespace hunch::cli {
 
 /// A sequence with `depth` tokens that look like text to the kernels: their time does not depend on which they are.
 class timed_passes {
  public:
-  timed_passes(cpu::backend& model, std::size_t depth);
+  timed_passes(device_backend& model, std::size_t depth);
 
   /// A chain of `rows` such tokens.
   [[nodiscard]] draft_tree chain(std::size_t rows) const;
@@ -19,8 +20,8 @@ class timed_passes {
   [[nodiscard]] double seconds(const draft_tree& tree);
 
  private:
-  cpu::backend& model_;
-  cpu::sequence sequence_;
+  device_backend& model_;
+  device_backend::sequence sequence_;
 };
 
 }  // namespace hunch::cli

@@ -94,19 +94,19 @@ double median(std::vector<double> values) {
 
 std::string yes_no(const std::optional<bool>& b) { return !b ? "-" : *b ? "yes" : "no"; }
 
-json machine_json(const cpu::backend& backend) {
+json machine_json(const device_backend& backend) {
   return {{"cpu", cpu_name()},
           {"cores", std::thread::hardware_concurrency()},
-          {"kernels", backend.kernels()},
-          {"threads", backend.threads()},
+          {"kernels", backend.about().kernels()},
+          {"threads", backend.about().threads()},
           {"compiler", compiler_name()},
           {"hunch", HUNCH_VERSION}};
 }
 
-std::string machine_line(const cpu::backend& backend) {
+std::string machine_line(const device_backend& backend) {
   return cpu_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores; kernels " +
-         backend.kernels() + ", " + std::to_string(backend.threads()) + " threads; " + compiler_name() + "; hunch " +
-         HUNCH_VERSION;
+         backend.about().kernels() + ", " + std::to_string(backend.about().threads()) + " threads; " + compiler_name() +
+         "; hunch " + HUNCH_VERSION;
 }
 
 json stats_json(const text_result& r) {

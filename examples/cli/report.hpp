@@ -9,8 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <hunch/cpu/backend.hpp>
-
 #include "session.hpp"
 
 namespace hunch::cli {
@@ -39,9 +37,9 @@ class table {
 [[nodiscard]] std::string yes_no(const std::optional<bool>& b);
 
 /// CPU, cores, kernels, compiler, version: what a figure depends on. Nothing about the user.
-[[nodiscard]] json machine_json(const cpu::backend& backend);
+[[nodiscard]] json machine_json(const device_backend& backend);
 /// The same in one line.
-[[nodiscard]] std::string machine_line(const cpu::backend& backend);
+[[nodiscard]] std::string machine_line(const device_backend& backend);
 
 [[nodiscard]] json stats_json(const text_result& r);
 

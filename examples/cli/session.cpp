@@ -90,7 +90,7 @@ void session::take_step(text_result& r, const text_request& wish, gguf::streamin
   const auto& path = decoder_.last_verdict().path;
   for (std::size_t i = 0; i < step.emitted.size(); ++i) {
     const token t = step.emitted[i];
-    if (wish.logprobs) r.logprobs.push_back(log_probability(target_->rows()[path[i]], t));
+    if (wish.logprobs) r.logprobs.push_back(log_probability(std::span<const float>{target_->rows()[path[i]]}, t));
     const bool ends = step.status == status::end_of_text && i + 1 == step.emitted.size();
     if (r.text.add(t, ends ? std::string_view{} : words.push(t), i + 1 < path.size())) return;
   }

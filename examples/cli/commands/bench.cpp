@@ -158,8 +158,10 @@ class bench {
                       {"draft_yield", r.draft_yield},
                       {"identical", r.identical ? json(*r.identical) : json(nullptr)}});
     const auto& backend = backend_of();
-    return {
-        {"model", o_.model.path}, {"machine", machine_json(backend)}, {"threads", backend.threads()}, {"rows", list}};
+    return {{"model", o_.model.path},
+            {"machine", machine_json(backend)},
+            {"threads", backend.about().threads()},
+            {"rows", list}};
   }
 
   void print_table(const std::vector<bench_row>& rows) const {
@@ -175,7 +177,7 @@ class bench {
     check_stdout();
   }
 
-  [[nodiscard]] const cpu::backend& backend_of() const { return models_.target().backend; }
+  [[nodiscard]] const device_backend& backend_of() const { return models_.target().backend; }
 
   const bench_options& o_;
   std::vector<std::string> specs_;  // "none" first

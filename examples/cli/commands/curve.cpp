@@ -31,7 +31,7 @@ struct point {
   [[nodiscard]] double least() const { return *std::min_element(seconds.begin(), seconds.end()); }
 };
 
-std::vector<point> measure_depth(cpu::backend& backend, const curve_options& o, std::size_t depth) {
+std::vector<point> measure_depth(device_backend& backend, const curve_options& o, std::size_t depth) {
   timed_passes passes{backend, depth};
   std::vector<point> points;
   std::vector<draft_tree> trees;
@@ -52,7 +52,7 @@ double one_row(const std::vector<point>& points, std::size_t depth) {
   return median(p->seconds);
 }
 
-json to_json(const std::vector<point>& points, const curve_options& o, const cpu::backend& backend) {
+json to_json(const std::vector<point>& points, const curve_options& o, const device_backend& backend) {
   json list = json::array();
   for (const point& p : points)
     list.push_back({{"depth", p.depth},
@@ -60,11 +60,13 @@ json to_json(const std::vector<point>& points, const curve_options& o, const cpu
                     {"median_s", median(p.seconds)},
                     {"min_s", p.least()},
                     {"ratio", median(p.seconds) / one_row(points, p.depth)}});
-  return {
-      {"model", o.model.path}, {"machine", machine_json(backend)}, {"threads", backend.threads()}, {"points", list}};
+  return {{"model", o.model.path},
+          {"machine", machine_json(backend)},
+          {"threads", backend.about().threads()},
+          {"points", list}};
 }
 
-void print_table(const std::vector<point>& points, const curve_options& o, const cpu::backend& backend) {
+void print_table(const std::vector<point>& points, const curve_options& o, const device_backend& backend) {
   table t{{"depth", "rows", "median ms", "least ms", "ratio", "ms a row"}};
   for (const point& p : points) {
     const double m = median(p.seconds);
@@ -84,7 +86,7 @@ int curve(curve_options o) {
   o.rows.erase(std::unique(o.rows.begin(), o.rows.end()), o.rows.end());
   const auto needed = *std::max_element(o.depths.begin(), o.depths.end()) + o.rows.back();
   engine models{o.model, std::cerr};
-  cpu::backend& backend = models.target().backend;
+  device_backend& backend = models.target().backend;
   if (backend.context() < static_cast<std::size_t>(needed))
     throw error("the context holds " + std::to_string(backend.context()) + " tokens and the curve needs " +
                 std::to_string(needed) + "; lower --depth or --rows, or raise -c");

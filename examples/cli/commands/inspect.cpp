@@ -83,15 +83,15 @@ json tokenizer_json(const gguf::file& file, const gguf::tokenizer& tokenizer) {
 json run_json(const inspect_options& o, const gguf::file& file) {
   try {
     const std::size_t context = choose_context(file, o.model.context, std::cerr);
-    const cpu::backend backend{file, {static_cast<unsigned>(o.model.threads), context, cpu::isa::best}};
-    const auto memory = backend.memory();
+    const device_backend backend{file, o.model.device, static_cast<unsigned>(o.model.threads), context};
+    const std::size_t kv_token_bytes = backend.about().kv_token_bytes();
     return {{"runs", true},
             {"machine", machine_json(backend)},
-            {"threads", backend.threads()},
+            {"threads", backend.about().threads()},
             {"context", backend.context()},
-            {"weight_bytes", memory.weight_bytes},
-            {"kv_token_bytes", memory.kv_token_bytes},
-            {"kv_bytes", memory.kv_token_bytes * backend.context()}};
+            {"weight_bytes", backend.about().weight_bytes()},
+            {"kv_token_bytes", kv_token_bytes},
+            {"kv_bytes", kv_token_bytes * backend.context()}};
   } catch (const error& e) {
     return {{"runs", false}, {"why", e.what()}};
   }

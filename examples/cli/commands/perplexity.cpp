@@ -45,7 +45,7 @@ struct score {
 };
 
 /// One window. `text` is what is fed, `truth` what is scored: they differ in a begin-of-text token at the start.
-void score_window(cpu::backend& backend, std::span<const token> text, std::span<const token> truth, score& sum) {
+void score_window(device_backend& backend, std::span<const token> text, std::span<const token> truth, score& sum) {
   auto s = backend.open();
   std::size_t at = first_scored - 1;  // the row that says what comes at first_scored
   backend.prefill(s, text.first(at));
@@ -56,7 +56,7 @@ void score_window(cpu::backend& backend, std::span<const token> text, std::span<
     for (node_id i = 1; i < count; ++i) tree.add(i - 1, text[at + i]);
     const auto rows = backend.forward(s, tree.view());
     for (std::size_t i = 0; i < count; ++i) {
-      const double loss = -log_probability(rows[i], truth[at + i + 1]);
+      const double loss = -log_probability(std::span<const float>{rows[i]}, truth[at + i + 1]);
       sum.loss += loss;
       sum.squares += loss * loss;
       ++sum.scored;
@@ -95,7 +95,7 @@ int perplexity(perplexity_options o) {
   if (o.output == "json") {
     print_json({{"model", o.model.path},
                 {"machine", machine_json(backend)},
-                {"threads", backend.threads()},
+                {"threads", backend.about().threads()},
                 {"file", o.file},
                 {"tokens", tokens.size()},
                 {"window", window},
