@@ -1,5 +1,6 @@
 // How near are the CPU kernels to what the machine can do? Every row states its share of the roof that binds it.
-// kernel/product/FORMAT/rows:N, kernel/attention/MODEL/depth:D/rows:N, kernel/row/WHAT/WIDTH.
+// kernel/product/FORMAT/rows:N, kernel/cached/FORMAT/rows:N, kernel/attention/MODEL/depth:D/rows:N,
+// kernel/row/WHAT/WIDTH.
 // Roofs are measured in the same run: reading (96 MiB), dot products of bytes, multiply-adds of floats.
 #include <benchmark/benchmark.h>
 
@@ -52,10 +53,11 @@ void report(benchmark::State& state, double bytes, double multiply_adds, double 
   state.counters["of_roof"] = benchmark::Counter(least * runs, benchmark::Counter::kIsRate);
 }
 
-// --- matrix products: 96 MB of weights, more than the caches of a core hold ---
+// --- matrix products: on all threads 96 MB of weights, more than the caches of a core hold; on one, few enough ---
 
 constexpr std::size_t product_inputs = 1536;
 constexpr std::size_t product_outputs = 8960;
+constexpr std::size_t cached_outputs = 256;
 
 struct matrices {
   std::vector<std::byte> bytes;
@@ -63,21 +65,22 @@ struct matrices {
   std::vector<packed_matrix> packed;
 };
 
-matrices make_matrices(gguf::tensor_type type) {
+/// Matrices of so many outputs, of `bytes` together or little more.
+matrices make_matrices(gguf::tensor_type type, std::size_t outputs, std::size_t bytes) {
   const auto& traits = gguf::traits_of(type);
   gguf::tensor t;
   t.name = "bench";
   t.type = type;
-  t.shape = {product_inputs, product_outputs};
+  t.shape = {product_inputs, outputs};
   matrices m;
-  m.bytes.resize(product_inputs / traits.block_values * product_outputs * traits.block_bytes);
+  m.bytes.resize(product_inputs / traits.block_values * outputs * traits.block_bytes);
   // Bytes below 48 make small numbers in every format: no scale is NaN, infinite or subnormal enough to be slow.
   std::uint32_t state = 7;
   for (auto& b : m.bytes) b = static_cast<std::byte>((state = state * 1664525u + 1013904223u) >> 24 & 0x2f);
   if (type == gguf::tensor_type::bf16)  // exponents of about 1
     for (std::size_t i = 1; i < m.bytes.size(); i += 2) m.bytes[i] = std::byte{0x3c};
   t.data = m.bytes;
-  const std::size_t count = (std::size_t{96} << 20) / packed_bytes(t) + 1;
+  const std::size_t count = bytes / packed_bytes(t) + 1;
   m.arena = weight_arena{count * packed_bytes(t)};
   for (std::size_t i = 0; i < count; ++i) m.packed.push_back(pack(t, m.arena, threads()));
   return m;
@@ -113,19 +116,20 @@ struct activations {
   }
 };
 
-void product_of(benchmark::State& state, gguf::tensor_type type) {
+void product_of(benchmark::State& state, gguf::tensor_type type, bool cached) {
   const auto rows = static_cast<std::size_t>(state.range(0));
-  const matrices m = make_matrices(type);
+  const std::size_t outputs = cached ? cached_outputs : product_outputs;
+  const matrices m = make_matrices(type, outputs, cached ? 0 : std::size_t{96} << 20);
   const activation_kind kind = activations_of(m.packed[0].kind);
   const activations in{kind, rows, product_inputs};
-  std::vector<float> out(rows * product_outputs);
+  std::vector<float> out(rows * outputs);
   std::vector<float*> pointers;
-  for (std::size_t r = 0; r < rows; ++r) pointers.push_back(out.data() + r * product_outputs);
+  for (std::size_t r = 0; r < rows; ++r) pointers.push_back(out.data() + r * outputs);
   std::size_t next = 0;
   for (auto _ : state) {
     const packed_matrix& w = m.packed[next++ % m.packed.size()];
     constexpr std::size_t together = 2;  // strips that the kernels like to have at once
-    threads().share((w.strips() + together - 1) / together, [&](unsigned, std::size_t first, std::size_t last) {
+    const auto run = [&](unsigned, std::size_t first, std::size_t last) {
       kernels().multiply[static_cast<std::size_t>(w.kind)]({.kind = w.kind,
                                                             .weights = reinterpret_cast<const unsigned char*>(w.data),
                                                             .bias = nullptr,
@@ -136,15 +140,20 @@ void product_of(benchmark::State& state, gguf::tensor_type type) {
                                                             .out = pointers.data(),
                                                             .first_strip = first * together,
                                                             .last_strip = std::min(last * together, w.strips())});
-    });
+    };
+    const std::size_t pairs = (w.strips() + together - 1) / together;
+    if (cached)
+      run(0, 0, pairs);
+    else
+      threads().share(pairs, run);
     benchmark::ClobberMemory();
   }
-  const double weights = static_cast<double>(product_inputs * product_outputs);
+  const double weights = static_cast<double>(product_inputs * outputs);
   const auto& traits = gguf::traits_of(type);
   const double bytes = weights / static_cast<double>(traits.block_values) * static_cast<double>(traits.block_bytes);
   const roofs::rates& roof = roofs::of(threads().size());
-  report(state, bytes, weights * static_cast<double>(rows),
-         kind == activation_kind::f32 ? roof.multiply_adds : roof.dot_products);
+  const double adds = kind == activation_kind::f32 ? roof.multiply_adds : roof.dot_products;
+  report(state, cached ? 0 : bytes, weights * static_cast<double>(rows), cached ? adds / threads().size() : adds);
 }
 
 // --- attention of a chain of rows: all layers of a model, so that the cache is read as in a pass ---
@@ -247,15 +256,18 @@ void add_rows() {
 void add_all() {
   using gguf::tensor_type;
   for (const auto type : {tensor_type::f16, tensor_type::bf16, tensor_type::q4_0, tensor_type::q4_1, tensor_type::q5_0,
-                          tensor_type::q8_0, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k})
-    benchmark::RegisterBenchmark(("kernel/product/" + std::string(gguf::traits_of(type).name)).c_str(),
-                                 [type](benchmark::State& s) { product_of(s, type); })
-        ->ArgName("rows")
-        ->Arg(1)
-        ->Arg(4)
-        ->Arg(16)
-        ->Arg(64)
-        ->UseRealTime();
+                          tensor_type::q8_0, tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k}) {
+    for (const bool cached : {false, true})
+      benchmark::RegisterBenchmark(
+          ((cached ? "kernel/cached/" : "kernel/product/") + std::string(gguf::traits_of(type).name)).c_str(),
+          [type, cached](benchmark::State& s) { product_of(s, type, cached); })
+          ->ArgName("rows")
+          ->Arg(1)
+          ->Arg(4)
+          ->Arg(16)
+          ->Arg(64)
+          ->UseRealTime();
+  }
   for (const auto& shape : attention_shapes)
     benchmark::RegisterBenchmark((std::string("kernel/attention/") + shape.name).c_str(),
                                  [&shape](benchmark::State& s) { attention_of(s, shape); })
