@@ -13,6 +13,9 @@ import torch  # noqa: E402
 import corpus  # noqa: E402
 import drafter_export  # noqa: E402
 import drafter_train  # noqa: E402
+import head_check  # noqa: E402
+import head_openings  # noqa: E402
+import head_train  # noqa: E402
 import llama  # noqa: E402
 import pocket_export  # noqa: E402
 import pocket_train  # noqa: E402
@@ -54,9 +57,10 @@ def write_openings():
     return work / "openings.txt"
 
 
-def generate(model, out, *more):
+def generate(model, out, *more, openings=None):
     """Records of a model that continues texts: no chat."""
-    run(train_generate, "-m", model, "--raw", "--openings", write_openings(), "-o", out, "--rows", 4, "-t", 1,
+    begin = openings or write_openings()
+    run(train_generate, "-m", model, "--raw", "--openings", begin, "-o", out, "--rows", 4, "-t", 1,
         "--length", 60, "--answer-tokens", 40, *more)  # fmt: skip
     return Records(out)
 
@@ -109,7 +113,27 @@ def drafts():
     expect("a target speaks with its drafters as without", "identical: yes" in said)
 
 
+def heads():
+    """Of a pair of models at hand, and of a drafter whose target is known by its records."""
+    head_openings.main(work / "pieces.txt", 20, work / "austen.txt")
+    written = generate(target := work / "large.gguf", work / "pieces.records", "-n", 100, "--temp", 0,
+                       openings=work / "pieces.txt")  # fmt: skip
+    expect("the target goes on with pieces of texts", len(written) > 0)
+    short = "--positions 500 --held-positions 100 --rows 2 --window 64 --epochs 1 --batch 64".split()
+    text = work / "austen.train.npy"
+    call(head_train, work / "medium.pt", work / "medium.head", "--target", work / "large.pt", text, *short)
+    call(head_train, work / "drafter.pt", work / "drafter.head", "--records", work / "large.records", target, *short)
+    pair = [work / f"{name}" for name in ("medium.head", "medium.pt", "large.pt", "reliability.svg")]
+    call(head_check, *pair, work / "austen.held.npy", "--rows", 2, "--tokens", 6)
+    expect("the diagram is a picture", "</svg>" in (work / "reliability.svg").read_text())
+    for name in ("medium", "drafter"):
+        spec = f"specdec++:{work / name}.gguf,head={work / name}.head"
+        said = run(hunch, "generate", "-m", target, "-p", "Part 2 of", "-n", 24, "-t", 1, "--compare", "--spec", spec)
+        expect(f"a target speaks with a head for {name} as without", "identical: yes" in said)
+
+
 write_texts()
 resumes()
 exports()
 drafts()
+heads()
