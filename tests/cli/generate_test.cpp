@@ -205,7 +205,8 @@ TEST_CASE("generate: what cannot be done ends with exit code 1 and a reason", "[
   check_refused(run_program({"generate", "-m", model(), "-f", "/nowhere"}), 1, "cannot read '/nowhere'");
   check_refused(run_program({"generate", "-m", model(), "--spec", "model:/nowhere.gguf"}), 1, "/nowhere.gguf");
   check_refused(run_program({"generate", "-m", model(), "--device", "tpu"}), 1, "there is no device 'tpu'");
-  check_refused(run_program({"generate", "-m", model(), "--device", "cuda:99"}), 1, "cuda: ");  // no machine has so many
+  check_refused(run_program({"generate", "-m", model(), "--device", "cuda:99"}), 1,
+                "cuda: ");  // no machine has so many
 }
 
 TEST_CASE("generate: a draft model of another vocabulary is refused with the difference", "[cli]") {

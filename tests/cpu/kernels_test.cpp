@@ -229,7 +229,8 @@ TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 o
     check_against_dequantised(cpu::kernels_for(cpu::isa::scalar), type, random_matrix(type, 41), activations(42), 8);
 }
 
-// Activations of one size and sign make sums over a part that 16 bits cannot hold; the rows of a second tile make some that it can.
+// Activations of one size and sign make sums over a part that 16 bits cannot hold; the rows of a second tile make some
+// that it can.
 TEST_CASE("kernels: the largest weights times the largest activations are counted in full", "[kernels]") {
   for (const auto type : {tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k}) {
     const matrix m = matrix_of(type, extreme_weights(type, 61));

@@ -1,4 +1,5 @@
-// EXPECT: hunch: this length policy reads the draft model's hidden state; only a model_drafter over a backend that models HiddenStates knows it
+// EXPECT: hunch: this length policy reads the draft model's hidden state; only a model_drafter over a backend that
+// models HiddenStates knows it
 #include "parts.hpp"
 
 hunch::acceptance_weights weights();

@@ -76,8 +76,8 @@ class backend {
   using sequence = cpu::sequence;
 
   /// Reorders the weights for the kernels; keeps a copy of `from`, which shares the mapping.
-  /// Throws hunch::error naming the tensor for types other than F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K
-  /// and Q6_K, missing tensors and wrong shapes. Cost: reads the file once.
+  /// Throws hunch::error naming the tensor for types other than F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K,
+  /// Q5_K and Q6_K, missing tensors and wrong shapes. Cost: reads the file once.
   explicit backend(const gguf::file& from, const options& with = {});
   backend(backend&&) noexcept;
   backend& operator=(backend&&) noexcept;
