@@ -80,23 +80,24 @@ def resumes():
 
 def exports():
     """The graph here and the one that runs the file give the same laws. Weights are drawn, not trained, so that
-    everything counts, and F32, so that nothing is rounded."""
+    everything counts, and F32, so that nothing is rounded but the cache, which holds halves."""
     torch.manual_seed(5)
     model = llama.Llama(pocket_train.SIZES["medium"])
     for name, p in model.named_parameters():
         torch.nn.init.normal_(p, std=0.15) if p.dim() == 2 else torch.nn.init.uniform_(p, 0.5, 1.5)
     llama.write_gguf(work / "drawn.gguf", model, pocket_export.add_vocabulary(work), "drawn", "F32", "F32")
     records = generate(work / "drawn.gguf", work / "drawn.records", "-n", 200)
-    worst = 0.0
+    worst, limit = 0.0, 5e-2
     for i in range(len(records)):
         tokens, (ids, logp) = torch.from_numpy(records.tokens(i).astype("int64")), records.laws(i)
         with torch.no_grad():
             law = model(tokens[None])[0].log_softmax(-1)
         here = law.gather(1, torch.from_numpy(ids.astype("int64")))
         worst = max(worst, (here - torch.from_numpy(logp)).abs().max().item())
-        same = torch.equal(law.argmax(1), torch.from_numpy(ids[:, 0].astype("int64")))
-        expect(f"document {i}: the likeliest tokens agree", same)
-    expect(f"exported models have the laws that they were trained to have (apart by {worst:.1e})", worst < 2e-3)
+        first, second = law.topk(2).values.T
+        same = (law.argmax(1) == torch.from_numpy(ids[:, 0].astype("int64"))) | (first - second < limit)
+        expect(f"document {i}: the likeliest tokens agree", bool(same.all()))
+    expect(f"exported models have the laws that they were trained to have (apart by {worst:.1e})", worst < limit)
 
 
 def drafts():
