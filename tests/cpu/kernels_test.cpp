@@ -2,15 +2,11 @@
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "blocks.hpp"
 #include "dequantised.hpp"
-#include "dispatch.hpp"
-#include "noise.hpp"
-#include "packed.hpp"
-#include "passes.hpp"
+#include "products.hpp"
 #include "support/catch.hpp"
 
 using namespace hunch;
@@ -23,13 +19,6 @@ constexpr std::size_t max_rows = 64;
 constexpr std::size_t inputs = 512;
 constexpr std::size_t outputs = 44;  // two strips and twelve outputs of a third
 
-std::vector<const cpu::kernel_table*> all_tables() {
-  std::vector<const cpu::kernel_table*> out;
-  for (const auto which : {cpu::isa::scalar, cpu::isa::avx2, cpu::isa::avx_vnni, cpu::isa::avx512})
-    if (cpu::available(which)) out.push_back(&cpu::kernels_for(which));
-  return out;
-}
-
 // Activations with an outlier, a row of zeros and a block of zeros.
 std::vector<float> activations(std::uint64_t seed) {
   noise from{seed};
@@ -40,70 +29,7 @@ std::vector<float> activations(std::uint64_t seed) {
   return x;
 }
 
-// Rows in the forms that products read.
-struct quantised_rows {
-  std::vector<float> x;
-  std::vector<signed char> q;
-  std::vector<float> scale, scaled_sum;
-  std::vector<std::int32_t> sum, offset;
-  std::vector<std::int16_t> sum_256;
-  std::size_t block = 0;
-
-  quantised_rows(const cpu::kernel_table& with, cpu::activation_kind kind, std::vector<float> values)
-      : x{std::move(values)},
-        q(room()),
-        scale(room() / 32),
-        scaled_sum(room() / 32),
-        sum(room() / 32),
-        offset(room() / 16),
-        sum_256(room() / 32),
-        block{kind == cpu::activation_kind::int8_256 ? 256u : 32u} {
-    if (kind == cpu::activation_kind::f32) return;
-    const auto quantise = block == 256 ? with.quantise_256 : with.quantise_32;
-    for (std::size_t r = 0; r < x.size() / inputs; ++r) {
-      const std::size_t at = place(r, 0);
-      quantise(x.data() + r * inputs, inputs,
-               {q.data() + at * block, scale.data() + at, scaled_sum.data() + at, sum.data() + at,
-                offset.data() + 16 * at, sum_256.data() + 8 * at});
-    }
-  }
-
-  // Values of whole groups of rows.
-  [[nodiscard]] std::size_t room() const {
-    return (x.size() / inputs + cpu::group_rows - 1) / cpu::group_rows * cpu::group_rows * inputs;
-  }
-  // Where the block of input i of row r lies, in blocks.
-  [[nodiscard]] std::size_t place(std::size_t r, std::size_t i) const {
-    return cpu::block_at(r, i / block, inputs / block);
-  }
-  [[nodiscard]] cpu::activation_rows all() const {
-    return {x.data(), q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sum_256.data()};
-  }
-};
-
-struct matrix {
-  std::vector<std::byte> data;
-  cpu::weight_arena arena{0};
-  cpu::packed_matrix packed;
-};
-
-matrix matrix_of(tensor_type type, std::vector<std::byte> data) {
-  matrix m;
-  m.data = std::move(data);
-  gguf::tensor t;
-  t.name = "test";
-  t.type = type;
-  t.shape = {inputs, outputs};
-  t.data = m.data;
-  cpu::pool one{1};
-  m.arena = cpu::weight_arena{cpu::packed_bytes(t)};
-  m.packed = cpu::pack(t, m.arena, one);
-  return m;
-}
-matrix random_matrix(tensor_type type, std::uint64_t seed) {
-  noise from{seed};
-  return matrix_of(type, random_weights(from, type, inputs, outputs));
-}
+matrix random_matrix(tensor_type type, std::uint64_t seed) { return test::random_matrix(type, seed, inputs, outputs); }
 
 // Largest values in every block, those of Q6_K negative.
 std::vector<std::byte> extreme_weights(tensor_type type, std::uint64_t seed) {
@@ -130,28 +56,6 @@ std::vector<std::byte> extreme_weights(tensor_type type, std::uint64_t seed) {
   return data;
 }
 
-// Rows [first, first + count) of x in one call.
-std::vector<row> multiply(const cpu::kernel_table& with, const matrix& m, const std::vector<float>& x,
-                          std::size_t first, std::size_t count, const float* bias = nullptr) {
-  const auto at = [&](std::size_t r) { return x.begin() + static_cast<std::ptrdiff_t>(r * inputs); };
-  const quantised_rows in{with, cpu::activations_of(m.packed.kind), {at(first), at(first + count)}};
-  std::vector<row> out(count, row(outputs + 1, -77.0F));
-  std::vector<float*> pointers;
-  for (auto& r : out) pointers.push_back(r.data());
-  with.multiply[static_cast<std::size_t>(m.packed.kind)](
-      {.kind = m.packed.kind,
-       .weights = reinterpret_cast<const unsigned char*>(m.packed.data),
-       .bias = bias,
-       .inputs = inputs,
-       .outputs = outputs,
-       .in = in.all(),
-       .rows = count,
-       .out = pointers.data(),
-       .first_strip = 0,
-       .last_strip = m.packed.strips()});
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("kernels: a row alone and in any batch of 1 to 64 has the bits of the scalar kernels", "[kernels]") {
@@ -161,7 +65,7 @@ TEST_CASE("kernels: a row alone and in any batch of 1 to 64 has the bits of the 
     const auto x = activations(12);
     std::vector<row> alone;
     for (std::size_t r = 0; r < max_rows; ++r) alone.push_back(multiply(scalar, m, x, r, 1)[0]);
-    for (const auto* table : all_tables()) {
+    for (const auto* table : all_tables{}) {
       INFO(gguf::traits_of(type).name << " " << table->name);
       for (std::size_t n = 1; n <= max_rows; ++n) {
         const std::size_t first = (n * 7) % (max_rows - n + 1);
@@ -178,7 +82,7 @@ TEST_CASE("kernels: a row alone and in any batch of 1 to 64 has the bits of the 
 TEST_CASE("kernels: outputs beyond the last are not written", "[kernels]") {
   for (const auto type : matrix_types) {
     const matrix m = random_matrix(type, 21);
-    for (const auto* table : all_tables()) {
+    for (const auto* table : all_tables{}) {
       CHECK(multiply(*table, m, activations(22), 0, 1)[0][outputs] == -77.0F);
     }
   }
@@ -188,7 +92,7 @@ TEST_CASE("kernels: a bias is added after the product", "[kernels]") {
   noise from{31};
   const auto bias = from.floats(outputs);
   const matrix m = random_matrix(tensor_type::q4_1, 32);
-  for (const auto* table : all_tables()) {
+  for (const auto* table : all_tables{}) {
     const auto x = activations(33);
     const row without = multiply(*table, m, x, 0, 1)[0];
     const row with = multiply(*table, m, x, 0, 1, bias.data())[0];
@@ -202,7 +106,7 @@ namespace {
 void check_against_dequantised(const cpu::kernel_table& table, tensor_type type, const matrix& m,
                                const std::vector<float>& x, std::size_t rows) {
   const auto weights = dequantised(type, m.data);
-  const quantised_rows in{cpu::kernels_for(cpu::isa::scalar), cpu::activations_of(m.packed.kind), x};
+  const quantised_rows in{cpu::kernels_for(cpu::isa::scalar), cpu::activations_of(m.packed.kind), x, inputs};
   const bool exact = cpu::activations_of(m.packed.kind) == cpu::activation_kind::f32;
   INFO(gguf::traits_of(type).name << " " << table.name);
   const auto got = multiply(table, m, x, 0, rows);
@@ -233,11 +137,11 @@ TEST_CASE("kernels: products are those of the dequantised numbers, within 2e-6 o
 // that it can.
 TEST_CASE("kernels: the largest weights times the largest activations are counted in full", "[kernels]") {
   for (const auto type : {tensor_type::q4_k, tensor_type::q5_k, tensor_type::q6_k}) {
-    const matrix m = matrix_of(type, extreme_weights(type, 61));
+    const matrix m = matrix_of(type, extreme_weights(type, 61), inputs, outputs);
     std::vector<float> x(max_rows * inputs, 1.0F);
     for (std::size_t r = 8; r < 16; ++r)
       for (std::size_t i = 0; i < inputs; ++i) x[r * inputs + i] = i % 8 == 0 ? 1.0F : 0.01F;
-    for (const auto* table : all_tables()) check_against_dequantised(*table, type, m, x, 19);
+    for (const auto* table : all_tables{}) check_against_dequantised(*table, type, m, x, 19);
   }
 }
 
@@ -259,7 +163,7 @@ TEST_CASE("kernels: float products of an odd number of inputs count every input,
     cpu::weight_arena arena{cpu::packed_bytes(t)};
     const auto m = cpu::pack(t, arena, one);
     std::vector<row> scalar;
-    for (const auto* table : all_tables()) {
+    for (const auto* table : all_tables{}) {
       std::vector<row> got(3, row(outputs));
       float* const rows[] = {got[0].data(), got[1].data(), got[2].data()};
       table->multiply[static_cast<std::size_t>(m.kind)]({.kind = m.kind,

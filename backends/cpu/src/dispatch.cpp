@@ -5,6 +5,10 @@
 #if defined(HUNCH_CPU_X86)
 #include <cpuid.h>
 #endif
+#if defined(HUNCH_CPU_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace hunch::cpu {
 namespace {
@@ -25,6 +29,23 @@ bool has_avx_vnni() noexcept {
   unsigned c = 0;
   unsigned d = 0;
   return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 4)) != 0;
+}
+#endif
+#if defined(HUNCH_CPU_AMX)
+/// Tiles and products of bytes in the processor, tiles in what the system saves of a thread, and its permission, which
+/// holds for all threads of the process from then on.
+bool may_use_amx() noexcept {
+  constexpr unsigned tile_and_int8 = 3u << 24;
+  constexpr unsigned tile_state = 3u << 17;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & tile_and_int8) != tile_and_int8) return false;
+  asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+  return (a & tile_state) == tile_state && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
 #endif
 
@@ -50,12 +71,22 @@ bool available(isa which) noexcept {
     case isa::avx512:
       return false;
 #endif
+    case isa::amx:
+#if defined(HUNCH_CPU_AMX)
+      static const bool allowed = available(isa::avx512) && may_use_amx();
+      return allowed;
+#else
+      return false;
+#endif
   }
   return false;
 }
 
 const kernel_table& kernels_for(isa which) {
-  if (!available(which)) raise("cpu: this processor or build has no such kernels; use isa::best");
+  if (!available(which)) raise("cpu: this processor, system or build has no such kernels; use isa::best");
+#if defined(HUNCH_CPU_AMX)
+  if (which == isa::amx || (which == isa::best && available(isa::amx))) return amx::table();
+#endif
 #if defined(HUNCH_CPU_X86)
   if (which == isa::avx512 || (which == isa::best && available(isa::avx512))) return avx512::table;
   if (which == isa::avx_vnni || (which == isa::best && available(isa::avx_vnni))) return avx_vnni::table;

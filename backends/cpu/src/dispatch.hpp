@@ -7,7 +7,8 @@
 
 namespace hunch::cpu {
 
-/// True when this program has kernels of that kind and the processor can run them.
+/// True when this program has kernels of that kind and the processor can run them. For AMX the system is asked for its
+/// permission, once.
 [[nodiscard]] bool available(isa which) noexcept;
 
 /// Throws hunch::error when the processor cannot run what is asked for.

@@ -59,12 +59,13 @@ void cpu_ops::run_steps() {
 void cpu_ops::begin(std::span<const pass_row> rows, std::span<float* const> logits) {
   rows_ = rows;
   logits_ = logits;
+  group_ = group_of(kernels_, rows.size());
   row_buffers& b = buffers_;
   for (row_buffer* each : {&b.x, &b.h, &b.q, &b.k, &b.v, &b.att, &b.out, &b.gate, &b.up}) each->need(rows.size());
 
   const std::size_t widest = std::max({c_.width, c_.q_dim(), c_.ff_width});
   for (quantised* each : {&by_32_, &by_256_}) {
-    const std::size_t values = round_up(rows.size(), group_rows) * round_up(widest, 256);
+    const std::size_t values = round_up(rows.size(), group_) * round_up(widest, 256);
     each->q.need(values);
     each->scale.need(values / 32);
     each->scaled_sum.need(values / 32);
@@ -134,16 +135,21 @@ activation_rows cpu_ops::quantise(activation_kind kind, const row_buffer& in) {
   const auto run = +[](cpu_ops& ops, const row_step& s, std::size_t r) {
     const bool small = s.width == 32;
     quantised& to = small ? ops.by_32_ : ops.by_256_;
-    const std::size_t at = block_at(r, 0, s.in->width / s.width);
-    const quantised_row row{to.q.data() + at * s.width, to.scale.data() + at,       to.scaled_sum.data() + at,
-                            to.sum.data() + at,         to.offset.data() + 16 * at, to.sum_256.data() + 8 * at};
+    const std::size_t at = block_at(r, 0, s.in->width / s.width, ops.group_);
+    const quantised_row row{to.q.data() + at * s.width,
+                            to.scale.data() + at,
+                            to.scaled_sum.data() + at,
+                            to.sum.data() + at,
+                            to.offset.data() + 16 * at,
+                            to.sum_256.data() + 8 * at,
+                            ops.group_};
     (small ? ops.kernels_.quantise_32 : ops.kernels_.quantise_256)(s.in->rows[r], s.in->width, row);
   };
   const bool small = kind == activation_kind::int8_32;
   put_off({.run = run, .in = &in, .width = small ? std::size_t{32} : std::size_t{256}}, 2 * in.width);
   const quantised& to = small ? by_32_ : by_256_;
-  return {nullptr,       to.q.data(),      to.scale.data(),  to.scaled_sum.data(),
-          to.sum.data(), to.offset.data(), to.sum_256.data()};
+  return {nullptr,       to.q.data(),      to.scale.data(),   to.scaled_sum.data(),
+          to.sum.data(), to.offset.data(), to.sum_256.data(), group_};
 }
 
 // Threads get whole pairs of strips, which is what a tile of the kernels takes.

@@ -116,6 +116,7 @@ class cpu_ops {
   pool& threads_;
   std::span<const pass_row> rows_;
   std::span<float* const> logits_;
+  std::size_t group_ = group_rows;  // of quantised rows, in this pass
   row_buffers buffers_;
   std::vector<row_step> steps_;
   std::size_t values_ = 0;  // that the steps touch, of one row

@@ -67,7 +67,7 @@ inline void quantise_32(const float* x, std::size_t n, const quantised_row& out)
   for (std::size_t b = 0; b < n / 32; ++b, x += 32) {
     const float amax = largest(x, 32);
     const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
-    const std::size_t at = group_rows * b;
+    const std::size_t at = out.group * b;
     const i32x16 low = quantise_16(x, inverse, out.q + 32 * at);
     const i32x16 high = quantise_16(x + 16, inverse, out.q + 32 * at + 16);
     out.scale[at] = amax / 127.0f;
@@ -80,7 +80,7 @@ inline void quantise_256(const float* x, std::size_t n, const quantised_row& out
   for (std::size_t b = 0; b < n / 256; ++b, x += 256) {
     const float amax = largest(x, 256);
     const f32x16 inverse = broadcast(amax > 0.0f ? 127.0f / amax : 0.0f);
-    const std::size_t at = group_rows * b;
+    const std::size_t at = out.group * b;
     out.scale[at] = amax / 127.0f;
     for (std::size_t i = 0; i < 16; i += 2) {
       const std::int32_t low = sum_of(quantise_16(x + 16 * i, inverse, out.q + 256 * at + 16 * i));

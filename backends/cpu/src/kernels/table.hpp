@@ -68,9 +68,12 @@ inline constexpr std::size_t strip_outputs = 16;
 /// Quantised rows lie in groups of 8: a block of all rows of a group, then the next block, so that a tile of rows reads
 /// one stretch of memory with offsets that are known when the kernel is compiled.
 inline constexpr std::size_t group_rows = 8;
+/// Groups of a pass that a matrix unit multiplies: its tiles have up to 16 rows, one stride apart.
+inline constexpr std::size_t unit_rows = 16;
 /// Where a block of a row lies, in blocks.
-[[nodiscard]] constexpr std::size_t block_at(std::size_t row, std::size_t block, std::size_t blocks) noexcept {
-  return (row / group_rows * blocks + block) * group_rows + row % group_rows;
+[[nodiscard]] constexpr std::size_t block_at(std::size_t row, std::size_t block, std::size_t blocks,
+                                             std::size_t group = group_rows) noexcept {
+  return (row / group * blocks + block) * group + row % group;
 }
 
 /// Rows of activations in the forms that matrix products read. Which pointers are set follows from the kind.
@@ -82,9 +85,10 @@ struct activation_rows {
   const std::int32_t* sum = nullptr;      // [group, block, row]; of 32: sum of q; of 256: most of a sum of 16 |q|
   const std::int32_t* offset = nullptr;   // [group, block, row, 16 parts]; -32 * sum of q
   const std::int16_t* sum_256 = nullptr;  // [group, block, row, 8 parts]; sum of q
+  std::size_t group = group_rows;         // or unit_rows
 };
 
-/// Where quantise_32 and quantise_256 put the first block of one row; the next lies group_rows blocks on.
+/// Where quantise_32 and quantise_256 put the first block of one row; the next lies `group` blocks on.
 struct quantised_row {
   signed char* q;
   float* scale;
@@ -92,6 +96,7 @@ struct quantised_row {
   std::int32_t* sum;
   std::int32_t* offset;
   std::int16_t* sum_256;
+  std::size_t group = group_rows;
 };
 
 /// Outputs [first, last) of a product, in strips.
@@ -110,6 +115,8 @@ struct product {
 
 struct kernel_table {
   const char* name;
+  /// Rows from which on a pass lies in groups of unit_rows; kernels of a table without a matrix unit read both.
+  std::size_t unit_from = static_cast<std::size_t>(-1);
   void (*quantise_32)(const float* x, std::size_t n, const quantised_row& out);
   void (*quantise_256)(const float* x, std::size_t n, const quantised_row& out);
   void (*multiply[format_count])(const product& p);
@@ -129,6 +136,11 @@ struct kernel_table {
   void (*add)(float* x, const float* y, std::size_t n);
 };
 
+/// The groups that the rows of a pass lie in.
+[[nodiscard]] constexpr std::size_t group_of(const kernel_table& kernels, std::size_t rows) noexcept {
+  return rows >= kernels.unit_from ? unit_rows : group_rows;
+}
+
 namespace scalar {
 extern const kernel_table table;
 }
@@ -142,6 +154,12 @@ extern const kernel_table table;
 namespace avx512 {
 extern const kernel_table table;
 }
+#endif
+#if defined(HUNCH_CPU_AMX)
+namespace amx {
+/// The table of avx512 with products of many rows on the matrix unit.
+const kernel_table& table();
+}  // namespace amx
 #endif
 
 }  // namespace hunch::cpu

@@ -83,8 +83,9 @@ template <class F, std::size_t Rows, std::size_t Strips>
 inline void tile_32(const product& p, strip_blocks<Strips> w, std::size_t row, f32x16 (&acc)[Strips][Rows]) {
   constexpr std::size_t bytes = strip_block_bytes(F::kind);
   const std::size_t blocks = p.inputs / 32;
-  for (std::size_t b = 0; b < blocks; ++b, w.advance(bytes))
-    add_block_32<F>(p, w, block_at(row, b, blocks), acc, [&](std::size_t s, int j) {
+  std::size_t first = block_at(row, 0, blocks, p.in.group);
+  for (std::size_t b = 0; b < blocks; ++b, first += p.in.group, w.advance(bytes))
+    add_block_32<F>(p, w, first, acc, [&](std::size_t s, int j) {
       fetch_ahead<bytes>(w.at[s], static_cast<std::size_t>(j));
       return F::vector(w.at[s], j);
     });
@@ -171,8 +172,8 @@ inline void add_turn(const product& p, const strip_blocks<Strips>& w, std::size_
 template <class F, std::size_t Rows, std::size_t Strips>
 inline void tile_256(const product& p, strip_blocks<Strips> w, std::size_t row, f32x16 (&acc)[Strips][Rows]) {
   const std::size_t blocks = p.inputs / 256;
-  for (std::size_t b = 0; b < blocks; ++b, w.advance(strip_block_bytes(F::kind))) {
-    const std::size_t first = block_at(row, b, blocks);
+  std::size_t first = block_at(row, 0, blocks, p.in.group);
+  for (std::size_t b = 0; b < blocks; ++b, first += p.in.group, w.advance(strip_block_bytes(F::kind))) {
     const bool fits = parts_fit_16_bits<F, Rows>(p, first);
     i32x16 whole[Strips][Rows];
     fill(whole, broadcast_int(0));

@@ -67,7 +67,7 @@ inline void multiply_unpacked(const product& p, const strip_blocks<Strips>& w, s
     block.ahead.advance(bytes);
     for (std::size_t t = 0; t < tiles; ++t) {
       block.lines = 64 * lines * parts * t < bytes ? lines : 0;  // what lies further would drive out what is in use
-      add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks), acc[t]);
+      add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks, p.in.group), acc[t]);
     }
   }
 }

@@ -13,8 +13,9 @@
 
 namespace hunch::cpu {
 
-/// Instruction sets with kernels of their own. All give the same bits; `best` takes the fastest that the processor has.
-enum class isa : std::uint8_t { best, scalar, avx2, avx_vnni, avx512 };
+/// Instruction sets with kernels of their own. All give the same bits; `best` takes the last that the processor has and
+/// the system lets a process use. `amx` is avx512 with AMX's matrix unit for passes of many rows.
+enum class isa : std::uint8_t { best, scalar, avx2, avx_vnni, avx512, amx };
 
 struct options {
   unsigned threads = 0;     // 0: all cores
@@ -106,7 +107,7 @@ class backend {
 
   [[nodiscard]] const gguf::model_config& config() const noexcept;
   [[nodiscard]] unsigned threads() const noexcept;
-  [[nodiscard]] const char* kernels() const noexcept;  // instruction set in use: "avx512"
+  [[nodiscard]] const char* kernels() const noexcept;  // instruction set in use: "avx512", "amx"
   [[nodiscard]] std::size_t context() const noexcept;
   [[nodiscard]] memory_use memory() const noexcept;
 
