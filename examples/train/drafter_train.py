@@ -28,11 +28,12 @@ OTHERS = 4096  # tokens of the sampled head that the step is not about
 
 
 class Positions:
-    """All documents end to end: tokens, laws, and which positions the assistant speaks after."""
+    """Documents from `first` on, end to end: tokens, laws, and which positions the assistant speaks after."""
 
-    def __init__(self, path, vocabulary, held):
+    def __init__(self, path, vocabulary, held, first=0):
         records = Records(path)
-        chosen = [i for i in range(len(records)) if (i % HELD_EVERY == HELD_EVERY - 1) == held]
+        chosen = [i for i in range(first, len(records)) if (i % HELD_EVERY == HELD_EVERY - 1) == held]
+        self.documents = len(records)
         self.tokens = np.concatenate([records.tokens(i) for i in chosen])
         self.laws = [records.laws(i) for i in chosen]
         self.ends = np.cumsum([len(records.tokens(i)) for i in chosen])
@@ -100,21 +101,56 @@ def sampled_head(tokens, ids, vocab, random):
 
 
 def divergence(logits, place, logp):
-    """KL(target || drafter) with all that is not among the k likeliest taken as one. Per position, in nats."""
-    drafted = logits.gather(1, place) - logits.logsumexp(1, keepdim=True)
-    known = (logp.exp() * (logp - drafted)).sum(1)
-    rest = (1 - logp.exp().sum(1)).clamp(min=1e-6)
-    drafted_rest = (1 - drafted.exp().sum(1)).clamp(min=1e-6)
-    return known + rest * (rest.log() - drafted_rest.log())
+    """KL(target || drafter) with all that is not among the k likeliest taken as one: per position, in nats, and its
+    slope in the drafter's log-probability of each of the k."""
+    drafted = (logits.gather(1, place) - logits.logsumexp(1, keepdim=True)).exp()
+    known = logp.exp()
+    rest = (1 - known.sum(1)).clamp(min=1e-6)
+    drafted_rest = (1 - drafted.sum(1)).clamp(min=1e-6)
+    apart = (known * (logp - drafted.log())).sum(1) + rest * (rest / drafted_rest).log()
+    return apart, (rest / drafted_rest)[:, None] * drafted - known
+
+
+class HeadLoss(torch.autograd.Function):
+    """The weighted mean of `divergence` of all positions, a few rows at a time: a step's logits, 4096 x 10,000, would
+    go through memory a dozen times where these stay in the cache. The gradient is taken on the way."""
+
+    ROWS = 128
+
+    @staticmethod
+    def forward(ctx, hidden, head, bias, place, logp, weight):
+        weight = weight / weight.sum()
+        to_hidden, to_head, loss = torch.empty_like(hidden), torch.zeros_like(head), 0.0
+        for i in range(0, len(hidden), HeadLoss.ROWS):
+            part = slice(i, i + HeadLoss.ROWS)
+            logits = torch.addmm(bias, hidden[part], head.T)
+            apart, slope = divergence(logits, place[part], logp[part])
+            loss += (apart * weight[part]).sum()
+            slope *= weight[part, None]
+            logits = logits.softmax(1).mul_(-slope.sum(1, keepdim=True)).scatter_add_(1, place[part], slope)
+            torch.mm(logits, head, out=to_hidden[part])
+            to_head.addmm_(logits.T, hidden[part])
+        ctx.save_for_backward(to_hidden, to_head)
+        return loss
+
+    @staticmethod
+    def backward(ctx, slope):
+        to_hidden, to_head = ctx.saved_tensors
+        return slope * to_hidden, slope * to_head, None, None, None, None
 
 
 def loss_of(model, data, random, o):
     tokens, ids, logp, spoken = data.batch(random, o.rows, o.window)
     head, bias, place = sampled_head(tokens, ids, model.shape.vocab, random)
-    logits = F.linear(model.hidden(tokens).flatten(0, 1), model.token_embd.weight[head], bias)
-    apart = divergence(logits, place.flatten(0, 1), logp.flatten(0, 1))
     weight = torch.where(spoken.flatten(), 1.0, o.unspoken)
-    return (apart * weight).sum() / weight.sum()
+    return HeadLoss.apply(
+        model.hidden(tokens).flatten(0, 1),
+        model.token_embd.weight[head],
+        bias,
+        place.flatten(0, 1),
+        logp.flatten(0, 1),
+        weight,
+    )
 
 
 @torch.no_grad()
@@ -130,7 +166,7 @@ def held_out(model, data, o):
         drafted = logits.log_softmax(1).gather(1, ids[spoken])
         same.append(logits.argmax(1) == ids[spoken][:, 0])
         overlap.append(torch.minimum(drafted.exp(), logp[spoken].exp()).sum(1))
-        apart.append(divergence(logits, ids[spoken], logp[spoken]))
+        apart.append(divergence(logits, ids[spoken], logp[spoken])[0])
     mean = [torch.cat(x).float().mean().item() for x in (same, overlap, apart)]
     return "greedy agreement {:.3f}, acceptance at T=1 {:.3f}, divergence {:.3f} nats".format(*mean)
 
@@ -148,7 +184,8 @@ def main():
     o = p.parse_args()
     vocabulary = Vocabulary(o.target)
     data, held = (Positions(o.records, vocabulary, held) for held in (False, True))
-    print(f"{len(data.tokens)} tokens, {data.spoken.mean():.2f} of them answers; {len(held.tokens)} held out")
+    print(f"{data.documents} documents, {len(data.tokens)} tokens to learn from, {data.spoken.mean():.2f} of them"
+          f" answers; {len(held.tokens)} held out")  # fmt: skip
     if min(len(data.tokens), len(held.tokens)) < o.window:
         raise SystemExit(f"drafter_train: '{o.records}' holds too little; let train_generate write more")
     shape = llama.Shape(

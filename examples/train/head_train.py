@@ -50,7 +50,7 @@ class Recorded:
         import drafter_train
         from vocabulary import Vocabulary
 
-        self.data, self.o = drafter_train.Positions(records, Vocabulary(target), held), o
+        self.data, self.o = drafter_train.Positions(records, Vocabulary(target), held, o.first), o
 
     def batch(self, draft, random):
         tokens, ids, logp, spoken = self.data.batch(random, self.o.rows, self.o.window)
@@ -161,6 +161,8 @@ def options():
     source.add_argument("--target", nargs="+", type=Path, metavar="FILE", help="TARGET.pt and texts; *.train.npy have"
                         " their *.held.npy beside them")  # fmt: skip
     source.add_argument("--records", nargs=2, type=Path, metavar=("RECORDS", "TARGET.gguf"))
+    p.add_argument("--first", type=int, default=0, help="leave out so many documents: those that the drafter learnt from,"
+                   " where it is too often right")  # fmt: skip
     p.add_argument("--positions", type=int, default=200000, help="tokens to learn from")
     p.add_argument("--held-positions", type=int, default=20000)
     p.add_argument("--temp", type=float, default=1.0, help="temperature of what is sampled")

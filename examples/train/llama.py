@@ -103,7 +103,7 @@ def optimizers(model, rate, head_rate):
     others = [p for p in model.parameters() if not any(p is m for m in matrices)]
     return [
         torch.optim.Muon(matrices, lr=rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=head_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(others, lr=head_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 
 

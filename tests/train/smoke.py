@@ -114,6 +114,22 @@ def drafts():
     expect("a target speaks with its drafters as without", "identical: yes" in said)
 
 
+def gradients():
+    """HeadLoss takes its gradient by hand, in parts; autograd takes it through `divergence` in one."""
+    torch.manual_seed(2)
+    rows, vocab, k = drafter_train.HeadLoss.ROWS + 9, 60, 8
+    draw = lambda *shape: torch.randn(shape, dtype=torch.double)  # noqa: E731
+    hidden, head, bias = draw(rows, 16).requires_grad_(), draw(vocab, 16).requires_grad_(), draw(vocab)
+    place = torch.stack([torch.randperm(vocab)[:k] for _ in range(rows)])
+    logp, weight = draw(rows, k + 1).log_softmax(1)[:, :k], torch.rand(rows, dtype=torch.double)
+    apart, _ = drafter_train.divergence(hidden @ head.T + bias, place, logp)
+    whole = (apart * weight).sum() / weight.sum()
+    parts = drafter_train.HeadLoss.apply(hidden, head, bias, place, logp, weight)
+    pairs = zip(*(torch.autograd.grad(loss, (hidden, head)) for loss in (whole, parts)))
+    worst = max([(whole - parts).abs().item(), *((a - b).abs().max().item() for a, b in pairs)])
+    expect(f"the drafter's loss and its gradient are those of its formula (apart by {worst:.1e})", worst < 1e-12)
+
+
 def heads():
     """Of a pair of models at hand, and of a drafter whose target is known by its records."""
     head_openings.main(work / "pieces.txt", 20, work / "austen.txt")
@@ -136,5 +152,6 @@ def heads():
 write_texts()
 resumes()
 exports()
+gradients()
 drafts()
 heads()
