@@ -2,12 +2,15 @@
 // kernel/product/FORMAT/rows:N, kernel/cached/FORMAT/rows:N, kernel/attention/MODEL/depth:D/rows:N,
 // kernel/row/WHAT/WIDTH.
 // Roofs are measured in the same run: reading (96 MiB), dot products of bytes, multiply-adds of floats.
+// --kernels=avx512 measures those of an instruction set instead of the best (scalar, avx2, avx_vnni, avx512, amx).
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cstring>
+#include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -27,9 +30,19 @@ pool& threads() {
   static pool all{0};
   return all;
 }
-const kernel_table& kernels() {
-  static const kernel_table& best = kernels_for(isa::best);  // asking the processor leaves a virtual machine: slow
-  return best;
+const kernel_table*& chosen() {
+  static const kernel_table* table = &kernels_for(isa::best);  // asking the processor leaves a virtual machine: slow
+  return table;
+}
+const kernel_table& kernels() { return *chosen(); }
+/// False when there are no kernels of that name here.
+bool choose(const std::string& name) {
+  for (const isa which : {isa::scalar, isa::avx2, isa::avx_vnni, isa::avx512, isa::amx}) {
+    if (!available(which) || name != kernels_for(which).name) continue;
+    chosen() = &kernels_for(which);
+    return true;
+  }
+  return false;
 }
 
 /// Spread like a Gaussian of about 0.3 times `scale`, as activations are: products of blocks of 256 take a longer way
@@ -93,6 +106,7 @@ matrices make_matrices(gguf::tensor_type type, std::size_t outputs, std::size_t 
 }
 
 struct activations {
+  std::size_t group;
   std::vector<float> x;
   std::vector<signed char> q;
   std::vector<float> scale, scaled_sum;
@@ -100,7 +114,8 @@ struct activations {
   std::vector<std::int16_t> sum_256;
 
   activations(activation_kind kind, std::size_t rows, std::size_t width)
-      : x{some_floats((rows + group_rows - 1) / group_rows * group_rows * width)},
+      : group{group_of(kernels(), rows)},
+        x{some_floats((rows + group - 1) / group * group * width)},
         q(x.size()),
         scale(x.size() / 32),
         scaled_sum(x.size() / 32),
@@ -111,14 +126,19 @@ struct activations {
     const std::size_t block = kind == activation_kind::int8_32 ? 32 : 256;
     for (std::size_t r = 0; r < rows; ++r)
       (block == 32 ? kernels().quantise_32 : kernels().quantise_256)(x.data() + r * width, width,
-                                                                     row(block_at(r, 0, width / block), block));
+                                                                     row(block_at(r, 0, width / block, group), block));
   }
   [[nodiscard]] quantised_row row(std::size_t at, std::size_t block) {
-    return {q.data() + at * block, scale.data() + at,       scaled_sum.data() + at,
-            sum.data() + at,       offset.data() + 16 * at, sum_256.data() + 8 * at};
+    return {q.data() + at * block,
+            scale.data() + at,
+            scaled_sum.data() + at,
+            sum.data() + at,
+            offset.data() + 16 * at,
+            sum_256.data() + 8 * at,
+            group};
   }
   [[nodiscard]] activation_rows rows() const {
-    return {x.data(), q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sum_256.data()};
+    return {x.data(), q.data(), scale.data(), scaled_sum.data(), sum.data(), offset.data(), sum_256.data(), group};
   }
 };
 
@@ -287,6 +307,16 @@ void add_all() {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
+  constexpr std::string_view option = "--kernels=";
+  if (argc > 1 && std::string_view(argv[1]).starts_with(option)) {
+    if (!choose(argv[1] + option.size())) {
+      std::cerr << argv[1] << ": not on this machine\n";
+      return 1;
+    }
+    argv[1] = argv[0];
+    ++argv;
+    --argc;
+  }
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const roofs::rates& roof = roofs::of(threads().size());
   const auto text = [](double rate) { return std::to_string(static_cast<long>(rate / 1e9)); };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ops.hpp"
 #include "products.hpp"
 #include "support/catch.hpp"
 #include "tile_model.hpp"
@@ -156,6 +157,44 @@ TEST_CASE("amx: matrices of any number of outputs and blocks, and passes beyond 
     }
   }
   CHECK(tiles().fault() == nullptr);
+}
+
+namespace {
+
+// Products of passes of some rows one after another, by the operations that a model's graph is made of.
+std::vector<row> products_of_passes(const cpu::kernel_table& with, const matrix& m) {
+  gguf::model_config config;
+  config.width = config.ff_width = m.packed.inputs;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = m.packed.inputs / 4;
+  config.rope_base = 10000;
+  cpu::pool threads{2};
+  cpu::cpu_ops ops{config, with, threads};
+  cpu::row_buffer& x = ops.buffers().x;
+  cpu::row_buffer& out = ops.buffers().out;
+  std::vector<row> results;
+  noise from{112};
+  for (const std::size_t rows : {3u, 21u, 6u, 4u, 64u, 9u}) {
+    const std::vector<cpu::pass_row> pass(rows, cpu::pass_row{nullptr, 0, 0, {}, 0});
+    ops.begin(pass, {});
+    for (std::size_t r = 0; r < rows; ++r) std::generate_n(x.rows[r], x.width, [&] { return from.uniform(-2, 2); });
+    ops.multiply(x, {{&m.packed, nullptr, &out}});
+    ops.finish();
+    for (std::size_t r = 0; r < rows; ++r) results.push_back({out.rows[r], out.rows[r] + out.width});
+  }
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("amx: rows of a pass lie in the groups that its kernels read, whatever passes came before", "[amx]") {
+  const tile_trap trap;
+  for (const auto type : {tensor_type::q4_k, tensor_type::q6_k, tensor_type::q4_1, tensor_type::f16}) {
+    INFO(gguf::traits_of(type).name);
+    const matrix m = random_matrix(type, 111, 512, 512);
+    const auto expected = products_of_passes(cpu::kernels_for(cpu::isa::scalar), m);
+    for (const auto* table : unit_tables()) CHECK(same_bits(products_of_passes(*table, m), expected));
+  }
 }
 
 TEST_CASE("amx: the machine code runs trapped, where there is no AMX but AVX-512", "[amx]") {
