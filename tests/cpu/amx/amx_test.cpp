@@ -127,7 +127,7 @@ TEST_CASE("amx: a row has the bits of the scalar kernels wherever it lies among 
   constexpr std::size_t rows = 64;
   const tile_trap trap;
   for (const auto type : superblocks) {
-    const matrix m = random_matrix(type, 81, inputs, 48);
+    const matrix m = random_matrix(type, 81, inputs, 32);
     auto x = noise{82}.floats(rows * inputs, -2, 2);
     auto expected = multiply(cpu::kernels_for(cpu::isa::scalar), m, x, 0, rows);
     for (std::size_t turn = 0; turn < rows; ++turn) {

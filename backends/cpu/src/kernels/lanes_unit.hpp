@@ -6,7 +6,7 @@
 
 namespace hunch::cpu::HUNCH_ISA {
 
-/// Numbers of 16 bits: 256 * high + low, high a signed byte and low an unsigned one.
+/// Two bytes for each of 64 numbers.
 struct byte_planes {
   u8x64 low;
   u8x64 high;
@@ -85,7 +85,7 @@ inline u8x64 times(const u8x64& v, const i32x16& by) {
   for (int i = 0; i < 64; ++i) r.byte[i] = static_cast<std::uint8_t>(v.byte[i] * by.lane[i / 4]);
   return r;
 }
-/// Every signed byte times the number of its lane, -128..127.
+/// Every signed byte times the number of its lane, -128..127, as 256 * high + low; high is a signed byte.
 inline byte_planes products(const u8x64& v, const i32x16& by) {
   byte_planes r;
   for (int i = 0; i < 64; ++i) {

@@ -61,10 +61,10 @@ inline void scale_block(const unsigned char* block, unsigned char* low, unsigned
   }
 }
 
-/// Sums of a tile of rows over a block.
+/// Sums of a tile of rows over a block; zero beyond the rows that tiles have.
 struct alignas(64) tile_sums {
-  std::int32_t low[unit_strips][unit_rows][strip_outputs];
-  std::int32_t high[unit_strips][unit_rows][strip_outputs];
+  std::int32_t low[unit_strips][unit_rows][strip_outputs] = {};
+  std::int32_t high[unit_strips][unit_rows][strip_outputs] = {};
 };
 
 /// Tiles 0 to 3 are sums, 4 holds rows, 5 to 7 weights.
@@ -129,10 +129,9 @@ inline void scale_sums(const product& p, const waiting_tile& t, const tile_sums&
 /// Sums of `rows` rows from `row` on. A tile's sums are scaled while the unit works on the next.
 template <class F>
 inline void multiply_groups(const product& p, strip_blocks<unit_strips> w, std::size_t row, std::size_t rows,
-                            unit_acc* acc) {
+                            tile_sums (&sums)[2], unit_acc* acc) {
   const std::size_t blocks = p.inputs / 256;
   scaled_block block;
-  tile_sums sums[2];
   waiting_tile last{};
   std::size_t turn = 0;
   for (std::size_t b = 0; b < blocks; ++b, w.advance(strip_block_bytes(F::kind))) {
@@ -156,12 +155,13 @@ void multiply_on_unit(const product& p) {
     return vectors().multiply[static_cast<std::size_t>(F::kind)](p);
   const unit_shapes shapes{static_cast<std::uint8_t>(p.rows < unit_rows ? p.rows : unit_rows)};
   tile_configure(&shapes);
+  tile_sums sums[2];
   for (std::size_t s = p.first_strip; s < p.last_strip; s += unit_strips) {
     for (std::size_t row = 0; row < p.rows; row += most_unit_rows) {
       const std::size_t rows = p.rows - row < most_unit_rows ? p.rows - row : most_unit_rows;
       unit_acc acc[most_unit_rows / quarter_rows];
       for (unit_acc& quarter : acc) fill(quarter, broadcast(0.0f));
-      multiply_groups<F>(p, strips_at<F, unit_strips>(p, s), row, rows, acc);
+      multiply_groups<F>(p, strips_at<F, unit_strips>(p, s), row, rows, sums, acc);
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < unit_strips; ++c)
           store_outputs(p, s + c, row + r, acc[r / quarter_rows][c][r % quarter_rows]);
