@@ -60,7 +60,7 @@ bool run_instruction(ucontext_t& c) {
   const int rm = *modrm & 7u;
   const bool in_memory = *modrm >> 6u != 3u;
   const operand m = in_memory ? memory_of(c, modrm, flipped[0] >> 6u & 1u, flipped[0] >> 5u & 1u) : operand{};
-  switch (code[3] << 4u | (in_memory ? 8u : 0u) | prefix) {
+  switch (unsigned{code[3]} << 4u | (in_memory ? 8u : 0u) | prefix) {
     case 0x498:
       tiles().configure(m.at + m.stride);
       break;
