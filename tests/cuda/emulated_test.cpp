@@ -179,6 +179,7 @@ TEST_CASE("cuda: a pass launches ten kernels a layer, and four around them", "[c
   auto s = b.open();
   const std::size_t before = cuda::emulation::launches;
   (void)b.forward(s, random_tree(5, 50, 1).view());
+  b.wait();
   CHECK(cuda::emulation::launches - before == 10 * 3 + 4);
 }
 

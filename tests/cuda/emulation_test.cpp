@@ -42,6 +42,7 @@ std::vector<int> run(void (*kernel)(int*), cuda::emulation::thread_order order, 
   std::vector<int> out(64 * blocks, -7);
   cuda::stream s;
   cuda::launch(s, kernel, {blocks}, 64, out.data());
+  s.wait();
   cuda::emulation::order = cuda::emulation::thread_order::ascending;
   return out;
 }
@@ -87,6 +88,7 @@ TEST_CASE("emulation: a tensor-core product of single ones lands where the manua
     c[4] = 100;                                                                                  // lane 1: c[0, 2]
     cuda::stream s;
     cuda::launch(s, multiply_fragments, {1}, 32, a.data(), b.data(), c.data());
+    s.wait();
     std::vector<int> expected(128, 0);
     expected[4] = 100;
     expected[static_cast<std::size_t>(4 * (4 * (row % 8) + col / 2) + 2 * (row / 8) + col % 2)] -= 1;
@@ -101,8 +103,39 @@ TEST_CASE("emulation: what was recorded runs when it is replayed, and not before
   s.record();
   s.on_device(&copy, &value, sizeof value);
   const cuda::graph g = s.recorded();
+  s.wait();
   CHECK(copy == 0);
   value = 5;
   s.replay(g);
+  s.wait();
   CHECK(copy == 5);
+}
+
+TEST_CASE("emulation: work is done when the host waits for it, and pinned memory is read then", "[cuda]") {
+  cuda::stream s;
+  cuda::pinned_array<int> pinned{2};
+  cuda::device_array<int> there{2};
+  int pageable = 3;
+  pinned.data()[0] = 1;
+  const std::size_t waits = cuda::emulation::waits;
+  s.to_device(there.data(), pinned.data(), sizeof(int));
+  s.to_device(there.data() + 1, &pageable, sizeof(int));
+  cuda::fence sent;
+  sent.put(s);
+  pinned.data()[0] = 2;  // too early: the copy was not made yet
+  pageable = 4;
+  CHECK(there.data()[1] == -1);
+  sent.wait();
+  CHECK(there.data()[0] == 2);
+  CHECK(there.data()[1] == 3);
+  CHECK(cuda::emulation::waits - waits == 1);
+  s.to_host(pinned.data(), there.data() + 1, sizeof(int));
+  CHECK(pinned.data()[0] == 2);
+  s.to_host(&pageable, there.data(), sizeof(int));  // not pinned: done when the call returns
+  CHECK(pageable == 2);
+  CHECK(pinned.data()[0] == 3);
+  CHECK(cuda::emulation::waits - waits == 2);
+  s.wait();
+  sent.wait();
+  CHECK(cuda::emulation::waits - waits == 2);  // there was nothing to wait for
 }

@@ -85,6 +85,7 @@ TEST_CASE("cuda laws: sums, and where they pass a goal, are those of hunch::sum_
       std::int32_t place = 0;
       cuda::launch(s, sum_kernel, {1}, cuda::law_threads,
                    sum_question{x.data(), static_cast<std::uint32_t>(n), goal, sums.data(), &place, &sum});
+      s.wait();
       CHECK(sum == total);
       CHECK(place == where_sum_passes(row, goal));
       misses += goal >= total;
@@ -95,6 +96,7 @@ TEST_CASE("cuda laws: sums, and where they pass a goal, are those of hunch::sum_
   double sums[1], sum = 1;
   std::int32_t place = 0;
   cuda::launch(s, sum_kernel, {1}, cuda::law_threads, sum_question{nothing.data(), 40, 0.0, sums, &place, &sum});
+  s.wait();
   CHECK(sum == 0);
   CHECK(place == no_token);
 }

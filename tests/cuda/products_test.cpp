@@ -232,6 +232,7 @@ TEST_CASE("cuda products: float matrices are exact within their bound and do not
         const cuda::pass_block pass = pass_of(rows);
         cuda::stream s;
         cuda::launch(s, cuda::multiply_floats<>, {2}, 256, work, x.data() + first * inputs, &pass);
+        s.wait();
         return split(out, rows, 21);
       };
       const std::vector<row> all = run(0, 20);

@@ -1,12 +1,19 @@
 // The runtime of backends/cuda/src/device/runtime.hpp on the host, for tests: device memory is host memory of its own
-// (never written yet: NaN), work runs when it is given, and a graph keeps what was recorded and runs it again.
+// (never written yet: NaN), and a graph keeps what was recorded and runs it again. Work runs as late as it may: when
+// the host waits for it, or for something behind it. So who reads an answer too early, or writes to what is still to be
+// copied, finds it out.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
 #include <new>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +26,41 @@ namespace emulation {
 /// Bytes of device memory that are taken, and what allocations beyond the limit meet: "out of memory".
 inline std::size_t taken = 0;
 inline std::size_t limit = SIZE_MAX;
-inline std::size_t to_host = 0;  // bytes that were copied from the device
+inline std::size_t to_host = 0;    // bytes that were copied from the device
+inline std::size_t to_device = 0;  // and to it
 inline std::size_t launches = 0;
 inline std::size_t replays = 0;
+inline std::size_t waits = 0;  // of the host, for work that was still to be done
+
+/// Work of one stream that was given and not done yet.
+struct work_queue {
+  std::deque<std::function<void()>> work;
+  std::size_t done = 0;
+
+  void finish() {
+    for (; !work.empty(); ++done) {
+      work.front()();
+      work.pop_front();
+    }
+  }
+  void wait() {
+    if (work.empty()) return;
+    ++waits;
+    finish();
+  }
+};
+inline std::set<work_queue*> queues;
+inline void finish_all() {
+  for (work_queue* q : queues) q->finish();
+}
+
+/// Pinned memory by its first byte: copies from there are made later, from other memory when they are given.
+inline std::map<const std::byte*, std::size_t> pinned;
+inline bool is_pinned(const void* p) {
+  const auto* const at = static_cast<const std::byte*>(p);
+  const auto behind = pinned.upper_bound(at);
+  return behind != pinned.begin() && std::prev(behind)->first + std::prev(behind)->second > at;
+}
 }  // namespace emulation
 
 struct device_facts {
@@ -59,6 +98,7 @@ class device_array {
   }
   ~device_array() {
     if (data_ == nullptr) return;
+    emulation::finish_all();  // as cudaFree
     emulation::taken -= count_ * sizeof(T);
     ::operator delete (static_cast<void*>(data_), std::align_val_t{256});
   }
@@ -74,7 +114,19 @@ template <class T>
 class pinned_array {
  public:
   pinned_array() = default;
-  explicit pinned_array(std::size_t count) : values_(count) {}
+  explicit pinned_array(std::size_t count) : values_(count) {
+    emulation::pinned[reinterpret_cast<const std::byte*>(values_.data())] = count * sizeof(T);
+  }
+  pinned_array(pinned_array&& other) noexcept : values_{std::exchange(other.values_, {})} {}
+  pinned_array& operator=(pinned_array&& other) noexcept {
+    std::swap(values_, other.values_);
+    return *this;
+  }
+  ~pinned_array() {
+    if (values_.empty()) return;
+    emulation::finish_all();  // as cudaFreeHost
+    emulation::pinned.erase(reinterpret_cast<const std::byte*>(values_.data()));
+  }
   [[nodiscard]] T* data() const noexcept { return const_cast<T*>(values_.data()); }
   [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
 
@@ -84,28 +136,39 @@ class pinned_array {
 
 class graph {
  public:
+  using steps = std::vector<std::function<void()>>;
   graph() = default;
-  explicit graph(std::vector<std::function<void()>> work) : work_{std::move(work)} {}
-  void run() const {
-    for (const auto& each : work_) each();
-  }
+  explicit graph(steps work) : work_{std::make_shared<const steps>(std::move(work))} {}
+  /// A launched graph may be destroyed before it has run.
+  [[nodiscard]] std::shared_ptr<const steps> work() const { return work_; }
 
  private:
-  std::vector<std::function<void()>> work_;
+  std::shared_ptr<const steps> work_;
 };
 
 class stream {
  public:
-  stream() = default;
+  stream() { emulation::queues.insert(&queue_); }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
+  ~stream() {
+    queue_.finish();
+    emulation::queues.erase(&queue_);
+  }
 
-  void wait() {}
+  void wait() { queue_.wait(); }
   [[nodiscard]] int device() const noexcept { return 0; }
-  void to_device(void* to, const void* from, std::size_t bytes) { on_device(to, from, bytes); }
+  void to_device(void* to, const void* from, std::size_t bytes) {
+    emulation::to_device += bytes;
+    if (emulation::is_pinned(from)) return on_device(to, from, bytes);
+    const auto* const first = static_cast<const std::byte*>(from);
+    run([to, bytes, copy = std::vector<std::byte>(first, first + bytes)] { std::memcpy(to, copy.data(), bytes); });
+  }
+  /// Memory that is not pinned makes the host wait, as the CUDA runtime does.
   void to_host(void* to, const void* from, std::size_t bytes) {
     emulation::to_host += bytes;
     on_device(to, from, bytes);
+    if (!emulation::is_pinned(to)) wait();
   }
   void on_device(void* to, const void* from, std::size_t bytes) {
     run([=] { std::memcpy(to, from, bytes); });
@@ -117,28 +180,41 @@ class stream {
   void record() { recording_ = true; }
   [[nodiscard]] graph recorded() {
     recording_ = false;
-    return graph{std::exchange(work_, {})};
+    return graph{std::exchange(recorded_, {})};
   }
   void replay(const graph& g) {
     ++emulation::replays;
-    g.run();
+    run([work = g.work()] {
+      for (const auto& each : *work) each();
+    });
   }
   void run(std::function<void()> work) {
     if (recording_)
-      work_.push_back(std::move(work));
+      recorded_.push_back(std::move(work));
     else
-      work();
+      queue_.work.push_back(std::move(work));
   }
 
  private:
+  friend class fence;
   bool recording_ = false;
-  std::vector<std::function<void()>> work_;
+  graph::steps recorded_;
+  emulation::work_queue queue_;
 };
 
 class fence {
  public:
-  void put(stream&) {}
-  void wait() const {}
+  void put(stream& s) {
+    queue_ = &s.queue_;
+    behind_ = queue_->done + queue_->work.size();
+  }
+  void wait() const {
+    if (queue_ != nullptr && queue_->done < behind_) queue_->wait();
+  }
+
+ private:
+  emulation::work_queue* queue_ = nullptr;
+  std::size_t behind_ = 0;
 };
 
 }  // namespace hunch::cuda
