@@ -2,6 +2,7 @@
 
 #include "answers.hpp"
 #include "kernels/answers.hpp"
+#include "kernels/chain.hpp"
 #include "kernels/verdicts.hpp"
 #include "launch.hpp"
 
@@ -33,6 +34,13 @@ std::span<const token> ask(const sequence_state& s, const device_answers::questi
 }
 
 void ask(stream& s, const draw_question& what) { launch(s, draw_token<>, {1}, law_threads, what); }
+
+void ask(stream& s, pass_block* pass, const chain_link& what) {
+  if (what.probabilities == nullptr)
+    launch(s, answer_link<>, {1}, answer_threads, pass, what);
+  else
+    launch(s, draw_link<>, {1}, law_threads, pass, what);
+}
 
 void ask(stream& s, const children_question& what, std::size_t rows) {
   launch(s, draw_children<>, {static_cast<unsigned>(rows)}, law_threads, what);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 
+#include <hunch/core/device_rows.hpp>
 #include <hunch/core/types.hpp>
 
 #include "questions.hpp"
@@ -17,7 +18,13 @@ namespace hunch::cuda::detail {
 
 /// Queues the work; the answer is there when the stream has done it.
 void ask(stream& s, const draw_question& what);
+void ask(stream& s, pass_block* pass, const chain_link& what);
 void ask(stream& s, const children_question& what, std::size_t rows);
 void ask(stream& s, const verdict_question& what, std::size_t nodes);
+
+/// Room on the device for the law of the children of a node.
+[[nodiscard]] kept_law& law_of(const sequence_state& s, std::size_t node);
+/// The same for a tree, once it is there.
+[[nodiscard]] far_law left_at(const kept_law& law) noexcept;
 
 }  // namespace hunch::cuda::detail

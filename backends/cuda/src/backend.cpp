@@ -114,6 +114,11 @@ logit_rows backend::forward(std::span<const batch_entry<sequence>> work) {
   return logit_rows{all};
 }
 
+void backend::draw_chain(sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out) {
+  const auto visit = model_->enter();
+  model_->draw_chain(*s.state_, root, how, out);
+}
+
 void backend::commit(sequence& s, std::span<const node_id> path) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;

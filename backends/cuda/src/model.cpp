@@ -28,28 +28,6 @@ void pass_upload::send(std::size_t tails, stream& s) {
   at_ = (at_ + 1) % buffers_.size();
 }
 
-template <class F>
-void graph_cache::run(const shape& key, stream& s, F&& work) {
-  if (known_.size() >= most && !known_.contains(key)) {
-    s.wait();  // for graphs that still run
-    known_.clear();
-  }
-  const auto [at, fresh] = known_.try_emplace(key);
-  if (fresh) return work();
-  if (!at->second.recorded) {
-    s.record();
-    try {
-      work();
-    } catch (...) {
-      (void)s.recorded();
-      throw;
-    }
-    at->second.work = s.recorded();
-    at->second.recorded = true;
-  }
-  s.replay(at->second.work);
-}
-
 model::model(const gguf::file& from, const options& with)
     : device{use_device(with.device)},
       config{gguf::read_config(from)},
@@ -61,7 +39,8 @@ model::model(const gguf::file& from, const options& with)
       graph{config, weights},
       ops{config, weights, queue},
       pool{std::make_shared<page_pool>(ops.pages())},
-      upload{std::max(usual_tails, rules.checked_context(context))} {}
+      upload{std::max(usual_tails, rules.checked_context(context))},
+      chain{config.vocab} {}
 
 void model::take(sequence_state& s, const tree_view& tree, layer_mask mask) {
   rules.check_tree(s.slots, s.mask, tree, mask);
@@ -115,23 +94,26 @@ std::size_t model::write_pass(std::size_t first, std::size_t& longest) {
   return block.rows;
 }
 
+void model::make_room(unsigned row_limit, std::size_t positions) {
+  if (!ops.must_grow(row_limit, positions)) return;
+  queue.wait();
+  recorded.clear();
+  ops.grow(row_limit, positions);
+}
+
 void model::run(const transformer::pass& p) {
   for (std::size_t done = 0; done < rows.size();) {
     std::size_t longest = 0;
     const std::size_t count = write_pass(done, longest);
     const unsigned row_limit = row_bucket(count);
     const unsigned split_limit = split_bucket((longest + split_keys - 1) / split_keys);
-    if (ops.must_grow(row_limit, longest)) {
-      queue.wait();
-      recorded.clear();
-      ops.grow(row_limit, longest);
-    }
+    make_room(row_limit, longest);
     const auto work = [&] {
       ops.begin(upload.on_device(), row_limit, split_limit);
       graph.run(ops, p);
     };
     if (graphs)
-      recorded.run({row_limit, split_limit, p.head, {p.mask.begin(), p.mask.end()}}, queue, work);
+      recorded.run({row_limit, split_limit, p.head, {p.mask.begin(), p.mask.end()}, 0, {}}, queue, work);
     else
       work();
     done += count;

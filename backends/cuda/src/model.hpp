@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -16,6 +15,7 @@
 
 #include "ops.hpp"
 #include "pages.hpp"
+#include "recorded.hpp"
 #include "runtime.hpp"
 #include "sequence_state.hpp"
 #include "weights.hpp"
@@ -35,9 +35,7 @@ class pass_upload {
   }
   /// Copies it, with `tails` slots, to on_device().
   void send(std::size_t tails, stream& s);
-  [[nodiscard]] const pass_block* on_device() const noexcept {
-    return reinterpret_cast<const pass_block*>(device_.data());
-  }
+  [[nodiscard]] pass_block* on_device() const noexcept { return reinterpret_cast<pass_block*>(device_.data()); }
   [[nodiscard]] std::size_t capacity() const noexcept { return tails_; }
 
  private:
@@ -52,29 +50,12 @@ class pass_upload {
   device_array<std::uint64_t> device_;
 };
 
-/// Recorded passes by shape. A shape is recorded when it comes the second time.
-class graph_cache {
- public:
-  struct shape {
-    unsigned rows;
-    unsigned splits;
-    bool head;
-    std::vector<skip> mask;
-    // clang-tidy 14 takes the zero that <=> is compared with for a pointer.
-    auto operator<=>(const shape&) const = default;  // NOLINT(modernize-use-nullptr)
-  };
-  /// Runs `work`, which only launches kernels, or what was recorded of it.
-  template <class F>
-  void run(const shape& key, stream& s, F&& work);
-  void clear() noexcept { known_.clear(); }
-
- private:
-  static constexpr std::size_t most = 64;  // search for skip sets makes many masks
-  struct entry {
-    bool recorded = false;
-    graph work;
-  };
-  std::map<shape, entry> known_;
+/// What the draws of a chain write to. Never grows: graphs know where it is.
+struct chain_room {
+  explicit chain_room(std::size_t vocab) : sums{sum_blocks(vocab)} {}
+  device_array<double> sums;
+  device_array<std::int32_t> drawn{2 * max_rows};  // tokens, then probabilities
+  pinned_array<std::int32_t> heard{2 * max_rows};
 };
 
 struct model {
@@ -92,6 +73,8 @@ struct model {
   /// Rows of the nodes from `first` on.
   void add_rows(sequence_state& s, std::size_t first, std::span<const token> tokens, bool head);
   void run(const transformer::pass& p);
+  /// See ChainBackend.
+  void draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out);
 
   struct host_row {
     sequence_state* sequence;
@@ -115,11 +98,19 @@ struct model {
   pass_upload upload;
   graph_cache recorded;
   std::vector<host_row> rows;
+  chain_room chain;
   one_at_a_time alone;
 
  private:
   /// Writes rows from `first` on as far as they fit one run; returns their number.
   std::size_t write_pass(std::size_t first, std::size_t& longest);
+  /// Makes the room that passes of up to `row_limit` rows with up to `positions` keys need.
+  void make_room(unsigned row_limit, std::size_t positions);
+  /// Adds the chain's nodes to the sequence, as `take`.
+  void take_chain(sequence_state& s, token root, std::size_t count, chain_draws::by what);
+  /// Sends the first pass of a chain, and what its draws need.
+  void write_chain(sequence_state& s, token root, std::size_t count, const chain_draws& how);
+  void run_chain(std::size_t positions, std::size_t count, chain_draws::by what);
 };
 
 }  // namespace hunch::cuda::detail

@@ -32,6 +32,32 @@ struct draw_question {
   drawn_token* drawn;
 };
 
+/// What changes from chain to chain, for all its draws. It lies behind the pass, where other passes have tails: a chain
+/// has none.
+struct chain_block {
+  struct draw {
+    double uniform;
+    float* law;  // [vocab]
+  };
+  std::uint64_t seed;
+  std::uint64_t position;  // of the first token
+  float temperature;
+  std::uint32_t unused;
+  draw draws[max_rows];  // of tokens that are drawn from their laws
+};
+static_assert(sizeof(pass_block) % alignof(chain_block) == 0);
+
+/// One draw of a chain: what does not change, so that it can be recorded.
+struct chain_link {
+  std::uint32_t index;
+  std::uint32_t vocab;
+  std::uint32_t width;   // of a hidden state
+  bool greedy;           // of tokens that are not drawn from their laws
+  std::int32_t* tokens;  // [tokens of the chain]
+  float* probabilities;  // [tokens of the chain], of those that are
+  double* sums;          // [sum_blocks(vocab)]
+};
+
 inline constexpr unsigned most_children = 16;  // that one question can ask for
 
 /// A child, and the perturbed log-probability that won it its place. -1: there is no further one.

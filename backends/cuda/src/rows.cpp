@@ -10,6 +10,7 @@ namespace hunch::cuda {
 namespace {
 
 using detail::kept_law;
+using detail::law_of;
 using detail::sequence_state;
 
 void copy_law(const void* at, std::span<float> to) {
@@ -35,15 +36,6 @@ void need(T& array, std::size_t count) {
   if (array.size() < count) array = T{count + count / 2};
 }
 
-/// The law of the children of a row's node.
-kept_law& law_of(const sequence_state& s, std::size_t row) {
-  const std::size_t node = s.first + row, vocab = s.logits.width();
-  while (s.laws.size() <= node) s.laws.emplace_back();
-  kept_law& law = s.laws[node];
-  if (law.values.size() < vocab) law = {device_array<float>{vocab}, s.queue};
-  return law;
-}
-
 void draw_all(const sequence_state& s, const detail::device_children::question& what) {
   detail::device_children& known = s.children;
   const std::size_t rows = s.depths.size();
@@ -61,7 +53,7 @@ void draw_all(const sequence_state& s, const detail::device_children::question& 
     q.node = what.node + static_cast<std::uint32_t>(first);
     q.last = what.last;
     q.key = what.key;
-    for (std::size_t r = 0; r < count; ++r) q.laws[r] = law_of(s, first + r).values.data();
+    for (std::size_t r = 0; r < count; ++r) q.laws[r] = law_of(s, s.first + first + r).values.data();
     q.children = known.on_device.data() + first * what.k;
     detail::ask(*s.queue, q, count);
   }
@@ -72,6 +64,15 @@ void draw_all(const sequence_state& s, const detail::device_children::question& 
 }
 
 }  // namespace
+
+kept_law& detail::law_of(const sequence_state& s, std::size_t node) {
+  const std::size_t vocab = s.logits.width();
+  while (s.laws.size() <= node) s.laws.emplace_back();
+  kept_law& law = s.laws[node];
+  if (law.values.size() < vocab) law = {device_array<float>{vocab}, s.queue};
+  return law;
+}
+far_law detail::left_at(const kept_law& law) noexcept { return {&law, &copy_law}; }
 
 std::size_t logit_row::size() const noexcept { return of_->logits.width(); }
 const float* logit_row::data() const { return of_->logits.fetch(row_, *of_->queue).data(); }
@@ -85,7 +86,7 @@ token logit_row::at_position(std::uint64_t position, std::uint64_t seed, float t
 far_draw logit_row::draw(double uniform, float temperature) const {
   const sequence_state& s = *of_;
   select_device(s.queue->device());
-  const kept_law& law = law_of(s, row_);
+  const kept_law& law = law_of(s, s.first + row_);
   need(s.sums, sum_blocks(size()));
   need(s.drawn, 1);
   detail::ask(*s.queue, draw_question{.logits = s.logits.on_device(row_),
@@ -98,7 +99,7 @@ far_draw logit_row::draw(double uniform, float temperature) const {
   drawn_token x{};
   s.queue->to_host(&x, s.drawn.data(), sizeof x);
   s.queue->wait();
-  return {x.token, x.probability, {&law, &copy_law}};
+  return {x.token, x.probability, left_at(law)};
 }
 
 std::optional<far_law> logit_row::draw(const philox& random, draw_site at, std::size_t k, float temperature,
@@ -118,7 +119,7 @@ std::optional<far_law> logit_row::draw(const philox& random, draw_site at, std::
   out.clear();
   for (std::size_t c = 0; c < k; ++c)
     if (const drawn_child& d = s.children.drawn[row_ * wanted + c]; d.token >= 0) out.push_back({d.token, d.score});
-  return far_law{&s.laws[s.first + row_], &copy_law};
+  return left_at(s.laws[s.first + row_]);
 }
 
 std::size_t logit_rows::size() const noexcept { return rows_ == nullptr ? 0 : rows_->rows.size(); }

@@ -52,6 +52,8 @@ class fetched_rows {
   [[nodiscard]] std::size_t size() const noexcept { return there_.size(); }
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
   void clear() noexcept { there_.clear(); }
+  /// Forgets all but the first `count`.
+  void keep(std::size_t count) { there_.resize(std::min(count, there_.size())); }
 
   [[nodiscard]] std::span<const float> fetch(std::size_t row, stream& s) const {
     float* const host = host_.data() + row * width_;

@@ -1,13 +1,15 @@
-// Concepts: what rows of logits may do where they are, on a device say, so that no logit crosses to the host.
-// Found by their form: what cannot be asked of a row is done from its logits.
+// Concepts: what rows of logits may do where they are, on a device say, so that no logit crosses to the host, and what
+// a backend may draw from them by itself. Found by their form: what cannot be asked of a row is done from its logits.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include <hunch/core/backend.hpp>
 #include <hunch/core/context.hpp>
 #include <hunch/core/draft_tree.hpp>
 #include <hunch/core/types.hpp>
@@ -24,7 +26,7 @@ concept ArgmaxRow = requires(const Row row, std::uint64_t position, std::uint64_
   { row.at_position(position, seed, t) } -> std::same_as<token>;
 };
 
-/// A token, and the law that it was drawn from.
+/// A token, and the law that it was drawn from; neither law nor probability where it was not drawn from one.
 struct far_draw {
   token drawn = no_token;  ///< no_token: the row is not usable
   float probability = 0;   ///< of the token
@@ -49,6 +51,30 @@ template <class Rows>
 concept RejectingRows = requires(const Rows rows, const draft_tree& tree, const decode_context& ctx, float t,
                                  verdict& out) {
   { rows.reject(tree, ctx, t, out) } -> std::same_as<bool>;
+};
+
+/// How a chain is drawn, each token from the row of the one before.
+struct chain_draws {
+  enum class by { argmax, at_position, draw };  ///< what each row is asked
+  by what = by::argmax;
+  float temperature = 1;
+  std::uint64_t position = 0;            ///< at_position: of the first token; the others follow
+  std::uint64_t seed = 0;                ///< at_position
+  std::span<const double> uniform{};     ///< draw: one a token
+  std::size_t most = 0;                  ///< tokens, at least one
+  std::span<const token> end_of_text{};  ///< none is drawn after one of these
+};
+
+/// Draws chains: `draw_chain(s, root, how, out)` leaves in `out` and in the sequence what this leaves, without the host
+/// between the passes:
+///     forward(s, root); ask its row; forward(s, the token); ask its row; …
+/// until how.most tokens are drawn, or as many as the backend draws at once, or a token ends the text, or a row is not
+/// usable (the last token is no_token then). So as many nodes are pending as `out` has tokens. Nothing may be pending
+/// before. A chain that throws leaves the sequence as it was.
+template <class B>
+concept ChainBackend = Backend<B> &&
+    requires(B& b, typename B::sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out) {
+  { b.draw_chain(s, root, how, out) } -> std::same_as<void>;
 };
 
 }  // namespace hunch

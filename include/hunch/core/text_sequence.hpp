@@ -121,6 +121,13 @@ class text_sequence {
     return run(pass{0, std::nullopt, tree.view(first), skipped});
   }
 
+  /// The backend ran the first `nodes` nodes of the tree by itself (ChainBackend): they are pending.
+  template <class P>
+  void ran(const basic_draft_tree<P>& tree, std::size_t nodes) {
+    const tree_view all = tree.view();
+    mirror_.run({all.tokens.first(nodes), all.parents.first(nodes), all.depths.first(nodes)});
+  }
+
   /// Notes the tree as pending and returns what to hand to a batched pass.
   template <class P>
   [[nodiscard]] batch_entry<typename B::sequence> stage(const basic_draft_tree<P>& tree, std::size_t first = 0) {

@@ -40,7 +40,7 @@ struct entropy_stop {
 /// less after another. Only a round that drafted its full length counts as a success (an early end is none).
 class plus_two_minus_one {
  public:
-  static constexpr bool wants_probability = false;
+  static constexpr bool reads_depth_alone = true;
 
   explicit plus_two_minus_one(std::uint32_t start = 5, std::uint32_t longest = 20)
       : length_{start}, longest_{longest} {}
@@ -80,7 +80,7 @@ struct draft_costs {
 /// the text changes. Sources: Leviathan et al. (2023), section 3.5; SmartSpec (2024) for the goodput form.
 class best_paying_length {
  public:
-  static constexpr bool wants_probability = false;
+  static constexpr bool reads_depth_alone = true;
 
   explicit best_paying_length(draft_costs costs, std::uint32_t longest = 16, double memory = 0.95,
                               std::uint32_t retry = 16)

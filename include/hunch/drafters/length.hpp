@@ -13,10 +13,20 @@ namespace hunch {
 
 /// Always `gamma` tokens.
 struct fixed_length {
-  static constexpr bool wants_probability = false;
+  static constexpr bool reads_depth_alone = true;
   std::uint32_t gamma = 4;
   [[nodiscard]] bool keep_drafting(const draft_signal& s) const noexcept { return s.depth < gamma; }
 };
+
+/// Whether a length policy reads nothing of a signal but its depth, so that it can be asked before anything is drawn;
+/// `static constexpr bool reads_depth_alone = true` says yes.
+template <class L>
+[[nodiscard]] constexpr bool reads_depth_alone() noexcept {
+  if constexpr (requires { L::reads_depth_alone; })
+    return L::reads_depth_alone;
+  else
+    return false;
+}
 
 /// Whether a length policy reads draft_signal::probability; `static constexpr bool wants_probability = false` says no.
 template <class L>
@@ -24,7 +34,7 @@ template <class L>
   if constexpr (requires { L::wants_probability; })
     return L::wants_probability;
   else
-    return true;
+    return !reads_depth_alone<L>();
 }
 
 /// Whether a length policy reads draft_signal::hidden; `static constexpr bool wants_hidden = true` says yes.
@@ -36,8 +46,9 @@ template <class L>
     return false;
 }
 
-/// Draws a chain token by token while the policy agrees. Stops after an end-of-text token (it stays in the tree),
-/// at the budget, and where nothing could be emitted any more.
+/// Draws a chain token by token while the policy agrees; in one go where the drafter can and the policy says its length
+/// ahead. Stops after an end-of-text token (it stays in the tree), at the budget, and where nothing could be emitted
+/// any more.
 template <class D, class L>
 class with_length {
  public:
@@ -69,7 +80,13 @@ class with_length {
   requires StepwiseDrafter<D, P, R>
   void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
     begin(ctx, tree);
-    while (wants_more(ctx, tree)) take(ctx, tree, drafter_.extend(ctx, tree, last_.node));
+    if constexpr (reads_depth_alone<L>() && requires { drafter_.extend_by(ctx, tree, node_id{}, std::size_t{}); }) {
+      const std::size_t length = length_ahead(ctx, tree);
+      while (!ended_ && last_.depth < length)
+        take(ctx, tree, drafter_.extend_by(ctx, tree, last_.node, length - last_.depth));
+    } else {
+      while (wants_more(ctx, tree)) take(ctx, tree, drafter_.extend(ctx, tree, last_.node));
+    }
   }
 
   // The same where the host runs the passes.
@@ -98,6 +115,13 @@ class with_length {
   }
 
  private:
+  /// Tokens that the policy wants, if nothing ends the chain before.
+  template <class P, class R>
+  [[nodiscard]] std::size_t length_ahead(const basic_context<R>& ctx, const basic_draft_tree<P>& tree) {
+    draft_signal s;
+    while (tree.size() + s.depth < ctx.budget && s.depth < ctx.max_depth && policy_.keep_drafting(s)) ++s.depth;
+    return s.depth;
+  }
   template <class P, class R>
   [[nodiscard]] bool wants_more(const basic_context<R>& ctx, const basic_draft_tree<P>& tree) {
     return !ended_ && tree.size() < ctx.budget && last_.depth < ctx.max_depth && policy_.keep_drafting(last_);

@@ -1,6 +1,8 @@
 // A draft model, one token at a time.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -25,10 +27,18 @@ enum class draft_noise { own, shared_with_target };
 ///
 /// Stops proposing when its own context is full: the target goes on alone. One object = one sequence; the weights are
 /// the backend's. Cost: one pass over the draft model a token, plus one for the last accepted token of the round
-/// before when all were accepted.
+/// before when all were accepted. Where the backend draws chains (ChainBackend), the warper is `greedy` or
+/// `temperature` and the length is known ahead, the host waits once a chain, not once a token.
+///
 /// Source: Leviathan et al. (2023), Chen et al. (2023); shared noise: Daliri et al. (2024).
 template <Model B, class W, draft_noise Noise = draft_noise::own>
 class model_drafter {
+  /// Whether a backend that draws chains draws this drafter's.
+  template <class P, class R>
+  static constexpr bool chains = ChainBackend<B>&& std::is_same_v<P, float> &&
+                                 (std::is_same_v<W, greedy> ||
+                                  (std::is_same_v<W, temperature> && std::is_same_v<R, philox>));
+
  public:
   static constexpr laws sibling_laws = is_greedy<W>()              ? deterministic
                                        : Noise == draft_noise::own ? without_replacement
@@ -56,6 +66,24 @@ class model_drafter {
       if (drawn && wants_hidden_) drawn->hidden = hidden_of(tip);
     }
     return drawn;
+  }
+
+  /// Up to `most` children, each below the one before, and the signal of the last: those that so many calls of `extend`
+  /// draw. From a root alone the backend draws them all, and the host waits once.
+  template <class P, class R>
+  requires chains<P, R> std::optional<draft_signal> extend_by(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
+                                                              node_id tip, std::size_t most) {
+    if (tree.size() > 1 || wants_probability_ || wants_entropy_ || wants_hidden_) return extend(ctx, tree, tip);
+    if (!want(ctx, tree, tip)) return std::nullopt;
+    draw_chain(ctx, tree, std::min(most, sequence_.room()));
+    for (const far_draw& x : drawn_) {
+      if (x.drawn == no_token) break;
+      if constexpr (sibling_laws == without_replacement) tree.leave_q(tip, x.law);
+      tip = tree.add(tip, x.drawn);
+    }
+    sequence_.ran(tree, drawn_.size());
+    if (drawn_.back().drawn == no_token) return std::nullopt;
+    return draft_signal{.node = tip, .depth = tree.depth(tip)};
   }
 
   template <class P, class R>
@@ -106,6 +134,22 @@ class model_drafter {
       return x;
     }
   }
+  /// Has the backend draw up to `most` tokens after the text.
+  template <class R>
+  void draw_chain(const basic_context<R>& ctx, const draft_tree& tree, std::size_t most) {
+    chain_draws how{.most = most, .end_of_text = ctx.end_of_text};
+    if constexpr (!is_greedy<W>()) {
+      how.temperature = warp_.value();
+      how.position = ctx.position(1);
+      how.seed = ctx.random.seed();
+      how.what = Noise == draft_noise::own ? chain_draws::by::draw : chain_draws::by::at_position;
+      uniform_.clear();
+      for (node_id n = 0; Noise == draft_noise::own && n < most; ++n)
+        uniform_.push_back(ctx.random.uniform(ctx.site(n), purpose::draft));
+      how.uniform = uniform_;
+    }
+    sequence_.backend().draw_chain(sequence_.sequence(), tree[0], how, drawn_);
+  }
   /// The same draw where the row is; its law stays there.
   template <class P, class Row>
   token drawn_there(const decode_context& ctx, basic_draft_tree<P>& tree, node_id tip, const Row& row,
@@ -135,6 +179,8 @@ class model_drafter {
   bool wants_hidden_ = false;
   std::vector<float> hidden_;  // [width] of the last drawn token's pass
   std::vector<logit_t<B>> scratch_;
+  std::vector<far_draw> drawn_;  // a chain
+  std::vector<double> uniform_;  // [tokens] that it is drawn by
 };
 
 template <Model B, class W>

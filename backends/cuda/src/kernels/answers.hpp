@@ -78,40 +78,44 @@ __device__ __forceinline__ bool peak_of_row(const float* x, std::uint32_t n, flo
   return broken == 0 && top > -__builtin_huge_valf() && top < __builtin_huge_valf();
 }
 
-/// Grid: rows. A row that is not usable gives -1.
-template <int = 0>
-__global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) {
-  const float* const x = ask.logits + std::size_t{blockIdx.x} * ask.vocab;
+/// The largest logit of x [n], or the largest with the noise of its position, known to all threads of the block; -1 if
+/// the row is not usable.
+__device__ __forceinline__ std::int32_t token_of_row(const float* x, std::uint32_t n, bool greedy, float temperature,
+                                                     std::uint64_t seed, std::uint64_t position) {
   float top = 0;
   std::uint32_t at = 0;
-  const bool usable = peak_of_row(x, ask.vocab, top, at);
-  if (!usable || ask.greedy) {
-    if (threadIdx.x == 0) ask.tokens[blockIdx.x] = usable ? static_cast<std::int32_t>(at) : -1;
-    return;
-  }
+  if (!peak_of_row(x, n, top, at)) return -1;
+  if (greedy) return static_cast<std::int32_t>(at);
   // Noise lies between log(-log(2^-33)) > -4 and 23: a token that far below the largest logit cannot win.
-  const double floor = static_cast<double>(top / ask.temperature) - 4.0 - 23.0;
-  const std::uint64_t position = ask.position[blockIdx.x];
+  const double floor = static_cast<double>(top / temperature) - 4.0 - 23.0;
   double best = -__builtin_huge_val();
   at = 0xffffffffu;
-  for (std::uint32_t group = threadIdx.x; 4 * group < ask.vocab; group += answer_threads) {
+  for (std::uint32_t group = threadIdx.x; 4 * group < n; group += answer_threads) {
     bool in_reach = false;
-    for (std::uint32_t i = 4 * group; i < 4 * group + 4 && i < ask.vocab; ++i)
-      in_reach = in_reach || static_cast<double>(x[i] / ask.temperature) >= floor;
+    for (std::uint32_t i = 4 * group; i < 4 * group + 4 && i < n; ++i)
+      in_reach = in_reach || static_cast<double>(x[i] / temperature) >= floor;
     if (!in_reach) continue;
     constexpr std::uint32_t target_purpose = 4;  // hunch::purpose::target
     std::uint32_t words[4] = {static_cast<std::uint32_t>(position), 0, group,
                               target_purpose | static_cast<std::uint32_t>(position >> 32) << 16};
-    philox_words(words, ask.seed);
+    philox_words(words, seed);
 #pragma unroll
     for (std::uint32_t j = 0; j < 4; ++j)
-      if (4 * group + j < ask.vocab)
-        keep_better(best, at, static_cast<double>(x[4 * group + j] / ask.temperature) + device_gumbel(words[j]),
+      if (4 * group + j < n)
+        keep_better(best, at, static_cast<double>(x[4 * group + j] / temperature) + device_gumbel(words[j]),
                     4 * group + j);
   }
   auto& memory = shared<answer_memory>();
   best_of_block(best, at, memory.score, memory.at);
-  if (threadIdx.x == 0) ask.tokens[blockIdx.x] = static_cast<std::int32_t>(at);
+  return static_cast<std::int32_t>(at);
+}
+
+/// Grid: rows. A row that is not usable gives -1.
+template <int = 0>
+__global__ void __launch_bounds__(answer_threads) answer_rows(row_question ask) {
+  const std::int32_t x = token_of_row(ask.logits + std::size_t{blockIdx.x} * ask.vocab, ask.vocab, ask.greedy,
+                                      ask.temperature, ask.seed, ask.position[blockIdx.x]);
+  if (threadIdx.x == 0) ask.tokens[blockIdx.x] = x;
 }
 
 }  // namespace hunch::cuda

@@ -123,15 +123,21 @@ __device__ __forceinline__ std::int32_t where_row_passes(const float* w, std::ui
   return memory.found;
 }
 
-/// One block. The token of philox::categorical where its uniform draw is `uniform`.
+/// The token of philox::categorical where its uniform draw is `uniform`, known to all threads of the block, and the
+/// row's law.
+__device__ __forceinline__ drawn_token draw_from_row(const float* x, std::uint32_t n, float t, double uniform,
+                                                     float* law, double* sums) {
+  if (!softmax_row(x, n, t, law)) return {-1, 0.0f};
+  const double mass = sum_row(law, n, sums);
+  const std::int32_t drawn = where_row_passes(law, n, uniform * mass, sums);
+  return {drawn, drawn < 0 ? 0.0f : law[drawn]};
+}
+
+/// One block.
 template <int = 0>
 __global__ void __launch_bounds__(law_threads) draw_token(draw_question ask) {
-  std::int32_t x = -1;
-  if (softmax_row(ask.logits, ask.vocab, ask.temperature, ask.law)) {
-    const double mass = sum_row(ask.law, ask.vocab, ask.sums);
-    x = where_row_passes(ask.law, ask.vocab, ask.uniform * mass, ask.sums);
-  }
-  if (threadIdx.x == 0) *ask.drawn = {x, x < 0 ? 0.0f : ask.law[x]};
+  const drawn_token x = draw_from_row(ask.logits, ask.vocab, ask.temperature, ask.uniform, ask.law, ask.sums);
+  if (threadIdx.x == 0) *ask.drawn = x;
 }
 
 /// The children that a thread has found, best first.

@@ -105,7 +105,8 @@ class sequence {
   std::unique_ptr<detail::sequence_state> state_;
 };
 
-/// A model in device memory. Models Backend, Rewindable, Forkable, LayerSkippable, BatchBackend, HiddenStates.
+/// A model in device memory. Models Backend, Rewindable, Forkable, LayerSkippable, BatchBackend, HiddenStates,
+/// ChainBackend.
 ///
 /// Passes are queued and run beside the host; whoever reads a row waits for it. No bit of a row depends on what else is
 /// in the pass (law B4). Sequences may be used alternately, from one thread at a time.
@@ -137,6 +138,10 @@ class backend {
   /// A pass without the sub-layers of `mask`. Its nodes can only be rolled back, and as long as they are pending
   /// further passes must use the same mask; otherwise throws hunch::error.
   logit_rows forward(sequence& s, tree_view tree, layer_mask mask);
+
+  /// Draws a chain of up to 64 tokens: passes and draws are queued together, the host waits once, for four bytes a
+  /// token (eight where each is drawn from its law). See ChainBackend; errors as for a pass.
+  void draw_chain(sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out);
 
   /// Each sequence at most once.
   logit_rows forward(std::span<const batch_entry<sequence>> work);
