@@ -1,4 +1,5 @@
-// What does a pass of n rows cost on the GPU, what does it cost the host, and what does speculation gain?
+// What does a pass of n rows cost on the GPU, what does it cost the host, what does a chain of drafts cost in one go
+// and token by token, and what does speculation gain?
 //
 //   bench_cuda [model.gguf]   without a file: random weights in the shapes of Qwen2.5-Coder-1.5B, all Q4_K
 //
@@ -79,6 +80,39 @@ void curve(const gguf::file& file, bool graphs, bool last) {
   std::printf("    ]}%s\n", last ? "" : ",");
 }
 
+/// Greedy drafts, as model_drafter has them drawn where the length is known ahead, and where it is not.
+void chains(cuda::backend& b) {
+  auto s = b.open();
+  b.prefill(s, test::random_tokens(512, b.vocab_size(), 1));
+  std::vector<far_draw> drawn;
+  draft_tree tree{b.vocab_size()};
+  for (const std::size_t length : {1u, 4u, 8u}) {
+    std::vector<double> whole, single;
+    for (int i = -3; i < repetitions; ++i) {
+      b.wait();
+      const double start = now();
+      b.draw_chain(s, 7, {.most = length}, drawn);
+      const double half = now();
+      b.commit(s, {});
+      b.wait();
+      const double second = now();
+      tree.reset(7);
+      for (node_id n = 0; n < length; ++n) tree.add(n, b.forward(s, tree.view(n))[0].argmax());
+      const double end = now();
+      b.commit(s, {});
+      if (i < 0) continue;
+      whole.push_back(half - start);
+      single.push_back(end - second);
+    }
+    const spread w = of(whole), o = of(single);
+    std::printf(
+        "    {\"drafts\": %zu, \"microseconds\": %.1f, \"low\": %.1f, \"high\": %.1f,\n"
+        "     \"token_by_token\": %.1f, \"token_by_token_low\": %.1f, \"token_by_token_high\": %.1f}%s\n",
+        length, w.median * 1e6, w.low * 1e6, w.high * 1e6, o.median * 1e6, o.low * 1e6, o.high * 1e6,
+        length == 8 ? "" : ",");
+  }
+}
+
 template <class Decoder>
 void generate(const char* name, Decoder decoder, std::span<const token> prompt, bool last) {
   std::vector<double> rates;
@@ -109,6 +143,8 @@ int main(int argc, char** argv) try {
       argc < 2 ? "random weights in the shapes of Qwen2.5-Coder-1.5B, all Q4_K" : argv[1], b.memory().weight_bytes);
   curve(file, true, false);
   curve(file, false, true);
+  std::printf("  ],\n  \"chains\": [\n");
+  chains(b);
   std::printf("  ],\n  \"policies\": [\n");
   std::vector<token> prompt = test::random_tokens(100, b.vocab_size(), 3);
   prompt.insert(prompt.end(), prompt.begin(), prompt.end());  // so that lookup finds something
