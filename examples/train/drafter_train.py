@@ -1,13 +1,13 @@
 """Trains a small llama-shaped drafter with the vocabulary of a GGUF model, on records that the model wrote.
 
-  drafter_train.py TARGET.gguf RECORDS OUT.pt --tokens N [--width 192 --layers 3] ...
+  drafter_train.py TARGET.gguf RECORDS OUT.pt --tokens N [--width 192 --layers 4] ...
 
 Goes on where it stopped; records that were added meanwhile are used too. The embedding, which is the head as well,
 begins as the target's own embedding, projected on the directions that its most frequent tokens need most.
 
 The loss is the divergence from the target's law, of which the records hold the k likeliest tokens and the mass of the
 rest. A step's head is not the whole vocabulary but the tokens that the step is about and a sample of the others, whose
-share of the sum is weighted up accordingly.
+share of the sum is weighted up accordingly. In some windows stretches are said again, so that it learns to copy.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from records import Records
 from vocabulary import Vocabulary
 
 HELD_EVERY = 50  # documents
+COPIED = 0.9  # how likely a copy is to go on
 OTHERS = 4096  # tokens of the sampled head that the step is not about
 
 
@@ -53,9 +54,32 @@ class Positions:
             filled, d = filled + take, d + 1
         return self.tokens[at : at + n].astype(np.int64), ids, logp, self.spoken[at : at + n]
 
-    def batch(self, random, rows, n):
+    def batch(self, random, rows, n, copies=0.0):
         parts = [self.window(int(random.integers(0, len(self.tokens) - n + 1)), n) for _ in range(rows)]
+        parts = [with_copies(random, *p) if random.random() < copies else p for p in parts]
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
+
+
+def with_copies(random, tokens, ids, logp, spoken):
+    """The window with stretches of its own said again, at random places. Answers about a long prompt repeat it all the
+    time, and small models find out late that text repeats itself. From the third token of a copy on the law is mostly
+    that it goes on; nothing (-1) is asked of where it begins, nor of what follows it."""
+    tokens, ids, logp, spoken = tokens.copy(), ids.copy(), logp.copy(), spoken.astype(np.int8)
+    at = int(random.integers(32, 128))
+    while at < len(tokens):
+        size = min(int(random.integers(6, 48)), len(tokens) - at)
+        if at > size + 8:
+            begin = int(random.integers(0, at - size))
+            tokens[at : at + size] = tokens[begin : begin + size]
+            spoken[at - 1 : at + size] = -1
+            known = slice(at + 1, at + size - 1)
+            spoken[known] = 1
+            copied, others = tokens[at + 2 : at + size, None], ids[known, :-1]
+            ids[known, 1:] = np.where(others == copied, ids[known, -1:], others)  # none is named twice
+            logp[known, 1:] = logp[known, :-1] + np.log(1 - COPIED)
+            ids[known, :1], logp[known, 0] = copied, np.log(COPIED)
+        at += size + int(random.integers(8, 64))
+    return tokens, ids, logp, spoken
 
 
 def answers(tokens, vocabulary):
@@ -140,9 +164,9 @@ class HeadLoss(torch.autograd.Function):
 
 
 def loss_of(model, data, random, o):
-    tokens, ids, logp, spoken = data.batch(random, o.rows, o.window)
+    tokens, ids, logp, spoken = data.batch(random, o.rows, o.window, o.copies)
     head, bias, place = sampled_head(tokens, ids, model.shape.vocab, random)
-    weight = torch.where(spoken.flatten(), 1.0, o.unspoken)
+    weight = torch.tensor([o.unspoken, 1.0, 0.0])[spoken.flatten().long()]  # -1 is the last
     return HeadLoss.apply(
         model.hidden(tokens).flatten(0, 1),
         model.token_embd.weight[head],
@@ -177,10 +201,11 @@ def main():
     p.add_argument("records", type=Path)
     p.add_argument("out", type=Path)
     p.add_argument("--width", type=int, default=192)
-    p.add_argument("--layers", type=int, default=3)
+    p.add_argument("--layers", type=int, default=4)
     p.add_argument("--unspoken", type=float, default=0.2, help="weight of positions that are not the assistant's")
+    p.add_argument("--copies", type=float, default=0.25, help="share of windows in which stretches are said again")
     p.add_argument("--held-windows", type=int, default=40)
-    loop.add_options(p, rows=8, window=512, rate=2e-3)
+    loop.add_options(p, rows=2, window=2048, rate=4e-3)
     o = p.parse_args()
     vocabulary = Vocabulary(o.target)
     data, held = (Positions(o.records, vocabulary, held) for held in (False, True))
