@@ -10,25 +10,10 @@ using list = std::vector<std::string>;
 const std::string folder = HUNCH_TEST_DATA "/../examples/models/";
 
 nlohmann::json answer(const list& arguments) {
-  list all{"generate",
-           "-m",
-           model_path("smollm2")->string(),
-           "-p",
-           "Why is the sky blue?",
-           "-n",
-           "48",
-           "-t",
-           "1",
-           "-c",
-           "512",
-           "--output",
-           "json",
-           "--chat"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  const auto r = run_program(all);
-  INFO(r.err);
-  REQUIRE(r.code == 0);
-  return r.json();
+  return run_well({"generate", "-m", model_path("smollm2")->string(), "-p", "Why is the sky blue?", "-n", "48", "-t",
+                   "1", "-c", "512", "--output", "json", "--chat"},
+                  arguments)
+      .json();
 }
 
 }  // namespace

@@ -12,13 +12,8 @@ using list = std::vector<std::string>;
 std::string model() { return model_path("smollm2").value_or("").string(); }
 
 /// `hunch generate` on SmolLM2 with JSON; must end well.
-run_result generate(list arguments) {
-  list all{"generate", "-m", model(), "--output", "json"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  auto r = run_program(all);
-  INFO(r.err);
-  REQUIRE(r.code == 0);
-  return r;
+run_result generate(const list& arguments) {
+  return run_well({"generate", "-m", model(), "--output", "json"}, arguments);
 }
 
 const list story{"-p", "The cat sat on the mat. The dog sat on the", "-n", "24"};

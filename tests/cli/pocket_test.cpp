@@ -10,13 +10,10 @@ using list = std::vector<std::string>;
 std::string pocket(const std::string& size) { return HUNCH_TEST_DATA "/../examples/models/pocket-" + size + ".gguf"; }
 
 nlohmann::json generate(const list& arguments) {
-  list all{"generate", "-m", pocket("large"), "-p",   "Once upon a time", "-n", "40",
-           "-t",       "1",  "--output",      "json", "--ignore-eos"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  const auto r = run_program(all);
-  INFO(r.err);
-  REQUIRE(r.code == 0);
-  return r.json();
+  return run_well({"generate", "-m", pocket("large"), "-p", "Once upon a time", "-n", "40", "-t", "1", "--output",
+                   "json", "--ignore-eos"},
+                  arguments)
+      .json();
 }
 
 }  // namespace

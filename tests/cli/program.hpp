@@ -58,6 +58,15 @@ inline run_result run_program(const std::vector<std::string>& arguments, const s
   return r;
 }
 
+/// Runs the program with all arguments; it must succeed.
+inline run_result run_well(std::vector<std::string> arguments, const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  auto r = run_program(arguments);
+  INFO(r.err);
+  REQUIRE(r.code == 0);
+  return r;
+}
+
 /// Keys in the order in which the program writes them.
 inline std::vector<std::string> keys_of(const std::string& text, const std::string& inside = "") {
   auto j = nlohmann::ordered_json::parse(text);
