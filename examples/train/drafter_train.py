@@ -1,9 +1,10 @@
 """Trains a small llama-shaped drafter with the vocabulary of a GGUF model, on records that the model wrote.
 
-  drafter_train.py TARGET.gguf RECORDS OUT.pt --tokens N [--width 192 --layers 4] ...
+  drafter_train.py TARGET.gguf RECORDS OUT.pt --tokens N [--width 192 --layers 4 | --begin DRAFTER.gguf] ...
 
-Goes on where it stopped; records that were added meanwhile are used too. The embedding, which is the head as well,
-begins as the target's own embedding, projected on the directions that its most frequent tokens need most.
+Goes on where it stopped; records that were added meanwhile are used too. Without a checkpoint it begins with an
+exported drafter (--begin), or anew: then the embedding, which is the head as well, is the target's own, projected on the
+directions that its most frequent tokens need most.
 
 The loss is the divergence from the target's law, of which the records hold the k likeliest tokens and the mass of the
 rest. A step's head is not the whole vocabulary but the tokens that the step is about and a sample of the others, whose
@@ -202,6 +203,7 @@ def main():
     p.add_argument("out", type=Path)
     p.add_argument("--width", type=int, default=192)
     p.add_argument("--layers", type=int, default=4)
+    p.add_argument("--begin", type=Path, help="a drafter that was exported, to go on with; its shape counts")
     p.add_argument("--unspoken", type=float, default=0.2, help="weight of positions that are not the assistant's")
     p.add_argument("--copies", type=float, default=0.25, help="share of windows in which stretches are said again")
     p.add_argument("--held-windows", type=int, default=40)
@@ -213,20 +215,26 @@ def main():
           f" answers; {len(held.tokens)} held out")  # fmt: skip
     if min(len(data.tokens), len(held.tokens)) < o.window:
         raise SystemExit(f"drafter_train: '{o.records}' holds too little; let train_generate write more")
-    shape = llama.Shape(
-        len(vocabulary), o.width, o.layers, heads=o.width // 32, kv_heads=2, head_dim=32, ff=o.width * 8 // 3 // 32 * 32
-    )
 
-    def fresh_model():
-        model = llama.Llama(shape)
+    def anew():
+        heads, ff = o.width // 32, o.width * 8 // 3 // 32 * 32
+        model = llama.Llama(llama.Shape(len(vocabulary), o.width, o.layers, heads, kv_heads=2, head_dim=32, ff=ff))
         model.token_embd.weight.data = projected_embedding(o.target, o.width, data.tokens)
+        return model
+
+    def begin():
+        if not o.begin:
+            return anew()
+        model = llama.read_gguf(o.begin)
+        if model.shape.vocab != len(vocabulary):
+            raise SystemExit(f"drafter_train: '{o.begin}' has another vocabulary than '{o.target}'")
         return model
 
     def loss(model, random):
         value = loss_of(model, data, random, o)
         return value, f"divergence {value.item():.3f}"
 
-    loop.run(o, o.out, fresh_model, loss, lambda m: held_out(m, held, o), shape.work(o.window, 4 * OTHERS))
+    loop.run(o, o.out, begin, loss, lambda m: held_out(m, held, o), lambda shape: shape.work(o.window, 4 * OTHERS))
 
 
 if __name__ == "__main__":

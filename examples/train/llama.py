@@ -123,6 +123,30 @@ def load(path):
     return model, state
 
 
+def read_gguf(path):
+    """The model of a file that `write_gguf` wrote: its weights as they were rounded."""
+    file = gguf.GGUFReader(path)
+    field = lambda key: file.fields[f"llama.{key}"].contents()  # noqa: E731
+    model = Llama(
+        Shape(
+            vocab=field("vocab_size"),
+            width=field("embedding_length"),
+            layers=field("block_count"),
+            heads=field("attention.head_count"),
+            kv_heads=field("attention.head_count_kv"),
+            head_dim=field("attention.key_length"),
+            ff=field("feed_forward_length"),
+            context=field("context_length"),
+            rope_base=field("rope.freq_base"),
+            eps=field("attention.layer_norm_rms_epsilon"),
+        )
+    )
+    weights = {t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type)) for t in file.tensors}
+    names = {key: key if key.endswith(".weight") else f"{key}.weight" for key in model.state_dict()}
+    model.load_state_dict({key: weights[name].clone() for key, name in names.items()})
+    return model
+
+
 def quantised(array, kind):
     if array.ndim == 1 or kind == gguf.GGMLQuantizationType.F32:
         return array.astype(np.float32), gguf.GGMLQuantizationType.F32

@@ -38,8 +38,8 @@ def run(o, path, fresh_model, loss_of, report, work):
     """Trains to the end of the schedule.
 
     path: of the checkpoint. fresh_model(): what to begin with when there is none. loss_of(model, random) -> loss, and
-    what the log shows of it. report(model) -> a line about held-out text, at each checkpoint. work: floating-point
-    operations a token. All that is drawn at a step depends on the seed and the place in the schedule only, so a run
+    what the log shows of it. report(model) -> a line about held-out text, at each checkpoint. work(shape):
+    floating-point operations a token. All that is drawn at a step depends on the seed and the place in the schedule only, so a run
     that was stopped reads on, not again.
     """
     torch.set_num_threads(o.threads)
@@ -55,7 +55,7 @@ def run(o, path, fresh_model, loss_of, report, work):
         s.load_state_dict(kept)
     start = done = state["progress"]["tokens"] if state else 0
     note = Log(path.with_suffix(".log"))
-    note(f"{path.stem}: {model.shape.parameters()} weights, {work / 1e6:.1f} MFLOP a token; {done} of {o.tokens} done")
+    note(f"{path.stem}: {model.shape.parameters()} weights, {work(model.shape) / 1e6:.1f} MFLOP a token; {done} of {o.tokens} done")
 
     def keep():
         llama.save(path, model, steppers, tokens=done)

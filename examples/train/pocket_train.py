@@ -87,7 +87,10 @@ def main():
     def report(model):
         return ", ".join(f"{n} {held_out(model, teacher, t, o)}" for n, t in held.items()) + " nats a token"
 
-    work = shape.work(o.window) + (teacher.shape.work(o.window) / 3 if teacher else 0)
+
+    def work(shape):
+        return shape.work(o.window) + (teacher.shape.work(o.window) / 3 if teacher else 0)
+
     loop.run(o, o.work / f"{o.size}.pt", lambda: llama.Llama(shape), loss, report, work)
 
 
