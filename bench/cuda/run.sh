@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one go: build, tests, laws, compute-sanitizer, products, passes. Writes one JSON named
-# after the device into bench/results.  Usage: bench/cuda/run.sh [model.gguf]
+# Everything that needs a GPU, in one go: build, tests, laws, compute-sanitizer, products, passes, policies, and
+# transformers' generate where Python has it. Writes one JSON named after the device into bench/results.
+# Usage: bench/cuda/run.sh [model.gguf [draft.gguf prompts.jsonl]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=${BUILD:-build/cuda}
 out=${RESULTS:-bench/results}
-model=${1:-}
+model=${1:-} draft=${2:-} prompts=${3:-}
 mkdir -p "$out"
 
-cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DHUNCH_CUDA=ON -DHUNCH_BENCH=ON -DHUNCH_EXAMPLES=OFF > /dev/null
-cmake --build "$build" --target test_cuda bench_cuda bench_cuda_products
+cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DHUNCH_CUDA=ON -DHUNCH_BENCH=ON > /dev/null
+cmake --build "$build" --target test_cuda bench_cuda bench_cuda_products hunch_cli
 
 tests=$build/tests/cuda/test_cuda
 if ! "$tests" "cuda: a tied head is held once" | tee /dev/stderr | grep -q "All tests passed"; then exit 1; fi
@@ -37,6 +38,30 @@ done
 "$build/bench/cuda/bench_cuda_products" > "$logs/products.json"
 "$build/bench/cuda/bench_cuda" ${model:+"$model"} > "$logs/passes.json"
 
+# policies DRAFT STAGES ARGUMENTS…: hunch bench, greedy with `match` and at T = 0.8 with `rejection`. A device that fails
+# leaves null.
+policies() {
+  local draft=$1 stages=$2 bench=("$build/hunch" bench --device cuda --output json)
+  shift 2
+  bench+=("$@" --spec "lookup:n=3,len=8" --spec "swift:skip=0.4,len=4" --spec "model:$draft,len=4" --spec "$stages")
+  "${bench[@]}" || echo null
+  echo ,
+  "${bench[@]}" --temp 0.8 --verify rejection --spec "rsd-c:$draft,b=3x2x1" --spec "rsd-s:$draft,w=4,len=3" || echo null
+}
+pocket=examples/models/pocket
+policies "$pocket-medium.gguf" "staged(model:$pocket-medium.gguf,len=4|model:$pocket-small.gguf,len=2)" \
+  --raw -m "$pocket-large.gguf" --prompts examples/models/prompts.jsonl -n 128 --ignore-eos > "$logs/policies.json"
+if [ -n "$draft" ]; then
+  echo , >> "$logs/policies.json"
+  policies "$draft" "staged(model:$draft,len=5|lookup:n=3,len=8)" \
+    -m "$model" --prompts "$prompts" -n 64 >> "$logs/policies.json"
+  # The same files in transformers, where Python has it.
+  python3 bench/cuda/transformers_generate.py -m "$model" -md "$draft" --prompts "$prompts" > "$logs/transformers.json" ||
+    echo null > "$logs/transformers.json"
+else
+  echo null > "$logs/transformers.json"
+fi
+
 name=$(sed -n 's/.*"device": "\([^"]*\)".*/\1/p' "$logs/products.json" | head -1)
 result="$out/cuda-$(echo "$name" | tr 'A-Z ' 'a-z-').json"
 {
@@ -48,6 +73,10 @@ result="$out/cuda-$(echo "$name" | tr 'A-Z ' 'a-z-').json"
   cat "$logs/products.json"
   printf ',\n"passes": '
   cat "$logs/passes.json"
+  printf ',\n"policies": [\n'
+  cat "$logs/policies.json"
+  printf '],\n"transformers": '
+  cat "$logs/transformers.json"
   printf '}\n'
 } > "$result"
 echo "$result"
