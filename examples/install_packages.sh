@@ -10,7 +10,7 @@ packages=(g++ cmake ninja-build pkg-config libpcre2-dev librange-v3-dev libcli11
 case "${1:-build}" in
   build) ;;
   test) packages+=(catch2 clang git) ;;
-  ci) packages+=(catch2 clang git clang-16 clang-19 clang-format-14 clang-tidy-14 doxygen) ;;
+  ci) packages+=(catch2 clang git clang-16 clang-19 clang-format-14 clang-tidy-14 doxygen python3-venv) ;;
   *) echo "usage: $0 build|test|ci" >&2; exit 2 ;;
 esac
 
@@ -22,6 +22,7 @@ has() {
     clang-16 | clang-19) command -v "clang++-${1#clang-}" > /dev/null ;;
     ninja-build) command -v ninja > /dev/null ;;
     python3-pip) python3 -m pip --version > /dev/null 2>&1 ;;
+    python3-venv) python3 -c 'import ensurepip, venv' > /dev/null 2>&1 ;;
     *) dpkg -s "$1" > /dev/null 2>&1 ;;
   esac
 }

@@ -32,8 +32,11 @@ for root in "${roots[@]}"; do includes+=("-I$PWD/$root"); done
 
 [ ${#known[@]} -gt 0 ] || { echo "clang-tidy: $build has none of the sources; configure it first" >&2; exit 1; }
 
-echo "clang-tidy: all public headers"
-"$tidy" --quiet --config-file=.clang-tidy "$all" -- -std=c++20 "${includes[@]}"
-echo "clang-tidy: ${#known[@]} sources"
+echo "clang-tidy: all public headers, and ${#known[@]} sources"
+"$tidy" --quiet --config-file=.clang-tidy "$all" -- -std=c++20 "${includes[@]}" &
+headers=$!
+failed=0
 printf '%s\n' "${known[@]}" |  # BUILD may be another compiler's
-  xargs -P "$(nproc)" -n 1 "$tidy" --quiet -p "$build" --extra-arg=-Wno-unknown-warning-option
+  xargs -P "$(nproc)" -n 1 "$tidy" --quiet -p "$build" --extra-arg=-Wno-unknown-warning-option || failed=1
+wait "$headers" || failed=1
+exit $failed
