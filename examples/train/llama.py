@@ -141,9 +141,9 @@ def read_gguf(path):
             eps=field("attention.layer_norm_rms_epsilon"),
         )
     )
-    weights = {t.name: torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type)) for t in file.tensors}
+    weights = {t.name: torch.tensor(gguf.quants.dequantize(t.data, t.tensor_type)) for t in file.tensors}
     names = {key: key if key.endswith(".weight") else f"{key}.weight" for key in model.state_dict()}
-    model.load_state_dict({key: weights[name].clone() for key, name in names.items()})
+    model.load_state_dict({key: weights[name] for key, name in names.items()})
     return model
 
 
