@@ -44,8 +44,8 @@ double session::draft_prefill_s() const noexcept {
 text_result session::run(std::span<const token> prompt, const text_request& wish, const listener& listen) {
   const std::size_t context = target_model_->backend.context();
   if (prompt.size() >= context)
-    throw error("the prompt has " + std::to_string(prompt.size()) + " tokens and the context holds " +
-                std::to_string(context) + "; raise -c or shorten the prompt");
+    throw prompt_too_long("the prompt has " + std::to_string(prompt.size()) + " tokens and the context holds " +
+                          std::to_string(context) + "; raise -c or shorten the prompt");
   text_result r;
   r.text = answer{wish.stops};
   decoder_.observer() = {};

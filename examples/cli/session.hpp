@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <hunch/any.hpp>
+#include <hunch/core/error.hpp>
 #include <hunch/gguf/detokenizer.hpp>
 #include <hunch/trace/stats.hpp>
 
@@ -49,6 +50,12 @@ struct text_result {
   }
 };
 
+/// A prompt that the context does not hold.
+class prompt_too_long : public error {
+ public:
+  using error::error;
+};
+
 /// Keeps its own KV caches; a text that continues the one before uses what is cached.
 class session {
  public:
@@ -58,8 +65,8 @@ class session {
   /// Told after every step, outside of what is timed.
   using listener = std::function<void(answer&)>;
 
-  /// Goes on until the text ends or the user interrupts. Throws hunch::error for a prompt that the context does not
-  /// hold and for logits that are no numbers.
+  /// Goes on until the text ends or the user interrupts. Throws prompt_too_long, and hunch::error for logits that are
+  /// no numbers.
   [[nodiscard]] text_result run(std::span<const token> prompt, const text_request& wish, const listener& listen = {});
 
  private:

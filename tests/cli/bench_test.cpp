@@ -38,7 +38,7 @@ TEST_CASE("bench: rows for plain decoding and each spec, per category and for al
                               "json", "--spec", "lookup:n=2,len=4", "--spec", "model:" + model->string() + ",len=2"});
   INFO(r.err);
   REQUIRE(r.code == 0);
-  CHECK(keys_of(r.out) == list{"model", "machine", "threads", "rows"});
+  CHECK(keys_of(r.out) == list{"model", "machine", "threads", "left_out", "rows"});
   CHECK(keys_of(r.out, "rows") == list{"spec", "category", "prompts", "tokens", "tokens_per_s", "speedup",
                                        "speedup_mean", "tau", "alpha", "draft_yield", "identical"});
   const auto rows = r.json()["rows"];
@@ -76,6 +76,26 @@ TEST_CASE("bench: sampled rejection texts are not compared; the table is for peo
   const auto table = run_program(common);
   CHECK(table.code == 0);
   CHECK(table.out.find("spec    category  prompts  tokens") != std::string::npos);
+}
+
+TEST_CASE("bench: a prompt that the context does not hold is left out, and named", "[cli]") {
+  const std::string model = HUNCH_TEST_DATA "/../examples/models/pocket-large.gguf";
+  const prompt_file prompts;
+  std::string words;
+  for (int i = 0; i < 200; ++i) words += "word ";
+  std::ofstream{prompts.path(), std::ios::app} << R"({"question_id": 4, "category": "qa", "turns": [")" << words
+                                               << "\"]}\n";
+  const list common{"bench", "--raw", "-m", model, "--prompts", prompts.path(),
+                    "-n",    "4",     "-c", "128", "--spec",    "lookup"};
+  const auto json = run_well(common, {"--output", "json"}).json();
+  CHECK(json["left_out"] == nlohmann::json{"4"});
+  CHECK(json["rows"].back()["prompts"] == 3);
+  const auto table = run_well(common, {});
+  CHECK(table.err.find("left out: the prompt has") != std::string::npos);
+  CHECK(table.out.find("left out, since the context does not hold them: 4\n") != std::string::npos);
+  auto tight = common;
+  tight[9] = "2";
+  check_refused(run_program(tight), 1, "no prompt of '" + prompts.path() + "' fits the context; raise -c");
 }
 
 TEST_CASE("bench: a bad line of the file is named before anything runs", "[cli]") {

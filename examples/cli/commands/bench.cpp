@@ -59,7 +59,7 @@ class bench {
 
   int run() {
     watch_for_interrupt();
-    warm_up(prompts_.front());
+    warm_up();
     for (std::size_t i = 0; i < prompts_.size() && !interrupted(); ++i) {
       std::cerr << "[" << i + 1 << "/" << prompts_.size() << "] " << prompts_[i].category << " " << prompts_[i].id
                 << ":";
@@ -99,18 +99,26 @@ class bench {
         out.cost.add(r.stats, r.decode_s);
         out.answers.push_back(std::move(r.text));
         out.interrupted = r.interrupted;
+      } catch (const prompt_too_long&) {
+        throw;
       } catch (const error& e) {
         throw error("prompt " + p.id + ", turn " + std::to_string(turn + 1) + ": " + e.what());
       }
     return out;
   }
 
-  void warm_up(const bench_prompt& p) {
-    const bench_prompt first{p.id, p.category, {p.turns.front()}};
-    for (const std::string& s : specs_) (void)answer_all(s, first, 4, nullptr);
+  /// A few tokens with each spec, of the first prompt that fits.
+  void warm_up() {
+    for (const bench_prompt& p : prompts_) try {
+        for (const std::string& s : specs_) (void)answer_all(s, {p.id, p.category, {p.turns.front()}}, 4, nullptr);
+        return;
+      } catch (const prompt_too_long&) {
+      }
+    throw error("bench: no prompt of '" + o_.prompts + "' fits the context; raise -c");
   }
 
-  void measure(const bench_prompt& p) {
+  /// A prompt that does not fit is left out, and the others are not lost.
+  void measure(const bench_prompt& p) try {
     const auto most = static_cast<std::size_t>(o_.max_tokens);
     std::vector<measurement> found;
     const outcome plain = answer_all("none", p, most, nullptr);
@@ -125,6 +133,9 @@ class bench {
     }
     std::cerr << " tok/s";
     measured_.insert(measured_.end(), found.begin(), found.end());
+  } catch (const prompt_too_long& e) {
+    left_out_.push_back(p.id);
+    std::cerr << " left out: " << e.what();
   }
 
   /// Nothing where texts follow one law and are not one text.
@@ -161,6 +172,7 @@ class bench {
     return {{"model", o_.model.path},
             {"machine", machine_json(backend)},
             {"threads", backend.about().threads()},
+            {"left_out", left_out_},
             {"rows", list}};
   }
 
@@ -174,6 +186,9 @@ class bench {
     t.print(std::cout);
     std::cout << "\ntok/s: all tokens ÷ all decode seconds; speed-up: ratio of those; mean: of the prompts' ratios; "
                  "τ: tokens ÷ steps;\nα: accepted ÷ tested drafts; yield: accepted ÷ drafted\n";
+    for (std::size_t i = 0; i < left_out_.size(); ++i)
+      std::cout << (i == 0 ? "left out, since the context does not hold them: " : ", ") << left_out_[i]
+                << (i + 1 == left_out_.size() ? "\n" : "");
     check_stdout();
   }
 
@@ -185,6 +200,7 @@ class bench {
   engine models_;
   std::optional<gguf::chat_format> chat_;
   std::vector<measurement> measured_;
+  std::vector<std::string> left_out_;  // ids of prompts that are too long
 };
 
 }  // namespace
