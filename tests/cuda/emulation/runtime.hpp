@@ -1,7 +1,7 @@
 // The runtime of backends/cuda/src/device/runtime.hpp on the host, for tests: device memory is host memory of its own
 // (never written yet: NaN), and a graph keeps what was recorded and runs it again. Work runs as late as it may: when
-// the host waits for it, or for something behind it. So who reads an answer too early, or writes to what is still to be
-// copied, finds it out.
+// the host waits for it, or for something behind it, in its stream or in one that waits for it. So who reads an answer
+// too early, or writes to what is still to be copied, finds it out.
 #pragma once
 
 #include <cstddef>
@@ -31,27 +31,43 @@ inline std::size_t to_device = 0;  // and to it
 inline std::size_t launches = 0;
 inline std::size_t replays = 0;
 inline std::size_t waits = 0;  // of the host, for work that was still to be done
+inline int devices = 1;
+inline int selected = 0;  // of them
 
 /// Work of one stream that was given and not done yet.
 struct work_queue {
   std::deque<std::function<void()>> work;
   std::size_t done = 0;
 
-  void finish() {
-    for (; !work.empty(); ++done) {
+  [[nodiscard]] std::size_t given() const noexcept { return done + work.size(); }
+  /// Does the first `count` pieces that were ever given.
+  void do_first(std::size_t count) {
+    while (done < count && !work.empty()) {
       work.front()();
       work.pop_front();
+      ++done;
     }
   }
-  void wait() {
-    if (work.empty()) return;
+  void finish() { do_first(given()); }
+  /// The host waits for these.
+  void wait_for(std::size_t count) {
+    if (done >= count) return;
     ++waits;
-    finish();
+    if (on_wait) on_wait(*this);
+    do_first(count);
   }
+
+  inline static std::function<void(work_queue&)> on_wait;  // called as a wait begins
 };
 inline std::set<work_queue*> queues;
 inline void finish_all() {
   for (work_queue* q : queues) q->finish();
+}
+/// Pieces of work that are still to be done.
+inline std::size_t undone() {
+  std::size_t sum = 0;
+  for (const work_queue* q : queues) sum += q->work.size();
+  return sum;
 }
 
 /// Pinned memory by its first byte: copies from there are made later, from other memory when they are given.
@@ -70,10 +86,13 @@ struct device_facts {
   std::size_t memory = 0;
   int index = 0;
 };
-inline void select_device(int) {}
+inline void select_device(int index) { emulation::selected = index; }
 inline device_facts use_device(int index) {
-  if (index != 0) raise("cuda: there is no device " + std::to_string(index) + "; this machine has 1");
-  return {"emulated on the host", 0, 0, 0, 0};
+  if (index < 0 || index >= emulation::devices)
+    raise("cuda: there is no device " + std::to_string(index) + "; this machine has " +
+          std::to_string(emulation::devices));
+  select_device(index);
+  return {"emulated on the host", 0, 0, 0, index};
 }
 
 template <class T>
@@ -148,16 +167,16 @@ class graph {
 
 class stream {
  public:
-  stream() { emulation::queues.insert(&queue_); }
+  stream() { emulation::queues.insert(queue_.get()); }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
   ~stream() {
-    queue_.finish();
-    emulation::queues.erase(&queue_);
+    queue_->finish();
+    emulation::queues.erase(queue_.get());
   }
 
-  void wait() { queue_.wait(); }
-  [[nodiscard]] int device() const noexcept { return 0; }
+  void wait() { queue_->wait_for(queue_->given()); }
+  [[nodiscard]] int device() const noexcept { return device_; }
   void to_device(void* to, const void* from, std::size_t bytes) {
     emulation::to_device += bytes;
     if (emulation::is_pinned(from)) return on_device(to, from, bytes);
@@ -192,28 +211,32 @@ class stream {
     if (recording_)
       recorded_.push_back(std::move(work));
     else
-      queue_.work.push_back(std::move(work));
+      queue_->work.push_back(std::move(work));
   }
 
  private:
   friend class fence;
   bool recording_ = false;
   graph::steps recorded_;
-  emulation::work_queue queue_;
+  int device_ = emulation::selected;
+  std::shared_ptr<emulation::work_queue> queue_ = std::make_shared<emulation::work_queue>();
 };
 
 class fence {
  public:
   void put(stream& s) {
-    queue_ = &s.queue_;
-    behind_ = queue_->done + queue_->work.size();
+    queue_ = s.queue_;
+    behind_ = queue_->given();
   }
   void wait() const {
-    if (queue_ != nullptr && queue_->done < behind_) queue_->wait();
+    if (queue_ != nullptr) queue_->wait_for(behind_);
+  }
+  void hold(stream& s) const {
+    if (queue_ != nullptr) s.run([queue = queue_, behind = behind_] { queue->do_first(behind); });
   }
 
  private:
-  emulation::work_queue* queue_ = nullptr;
+  std::shared_ptr<emulation::work_queue> queue_;
   std::size_t behind_ = 0;
 };
 
