@@ -38,27 +38,12 @@ class decoder {
 
   /// One round: guess, check in one pass of at most `budget` nodes, keep what the target would have said.
   step_result step(std::size_t budget = default_budget) {
-    if (!begin_step(budget)) return {status(), {}};
+    if (!draft(budget, true)) return {status(), {}};
     return end_step(target_.forward(tree()));
   }
 
   /// First half, up to the target's pass; false if the text has ended. For schedulers that batch passes.
-  bool begin_step(std::size_t budget = default_budget) {
-    if (!loop_.begin()) return false;
-    target_.drop_pending();  // of a step that was not finished
-    if (!target_.sync(text())) {
-      loop_.end(status::context);
-      return false;
-    }
-    loop_.synced();
-    if (loop_.open(target_.room(), budget)) {
-      if constexpr (SelfDrafter<D, B, scalar, R>)
-        drafter().propose(loop_.context(), loop_.tree(), target_);
-      else
-        drafter().propose(loop_.context(), loop_.tree());
-    }
-    return loop_.seal();
-  }
+  bool begin_step(std::size_t budget = default_budget) { return draft(budget, false); }
 
   /// Second half: `rows` are the target's rows of tree(), one per node.
   step_result end_step(const LogitRows auto& rows) {
@@ -80,6 +65,28 @@ class decoder {
   [[nodiscard]] D& drafter() noexcept { return loop_.drafter(); }
 
  private:
+  /// `alone`: the target's next pass is of this tree and of nothing else.
+  bool draft(std::size_t budget, bool alone) {
+    if (!loop_.begin()) return false;
+    target_.drop_pending();  // of a step that was not finished
+    if (!target_.sync(text())) {
+      loop_.end(status::context);
+      return false;
+    }
+    loop_.synced();
+    if (loop_.open(target_.room(), budget)) propose(alone);
+    return loop_.seal();
+  }
+  void propose([[maybe_unused]] bool alone) {
+    if constexpr (SelfDrafter<D, B, scalar, R>) {
+      drafter().propose(loop_.context(), loop_.tree(), target_);
+    } else {
+      if constexpr (ChainDrafterFor<D, B, scalar, R>)
+        if (alone) return drafter().propose_for(loop_.context(), loop_.tree(), target_);
+      drafter().propose(loop_.context(), loop_.tree());
+    }
+  }
+
   text_sequence<B> target_;
   detail::decoding<D, V, O, R, scalar> loop_;
 };

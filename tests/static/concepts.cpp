@@ -80,6 +80,26 @@ static_assert(!Drafter<prompt_lookup> && !Drafter<int>);
 static_assert(Drafter<chain, double, branching> && Drafter<takes_doubles, double>);
 static_assert(SelfDrafter<drafts_with_the_target, toy_backend> && !SelfDrafter<drafts_with_the_target, exact_backend>);
 static_assert(!SelfDrafter<chain, toy_backend>);
+struct drafts_for_the_target : no_draft {
+  void propose_for(const decode_context&, draft_tree&, text_sequence<toy_backend>&) {}
+};
+static_assert(ChainDrafterFor<drafts_for_the_target, toy_backend>);
+static_assert(!ChainDrafterFor<drafts_for_the_target, exact_backend> && !ChainDrafterFor<chain, toy_backend>);
+struct draws_chains : toy_backend {
+  void draw_chain(sequence&, token, const chain_draws&, std::vector<far_draw>&) {}
+};
+struct draws_chains_for_toys : draws_chains {
+  using draws_chains::draw_chain;
+  void draw_chain(sequence&, token, const chain_draws&, std::vector<far_draw>&, toy_backend&, toy_backend::sequence&) {}
+};
+static_assert(ChainBackend<draws_chains> && !ChainBackend<toy_backend> && !ChainBackendFor<draws_chains, toy_backend>);
+static_assert(ChainBackendFor<draws_chains_for_toys, toy_backend>);
+static_assert(!ChainBackendFor<draws_chains_for_toys, exact_backend>);
+using chain_for_toys = with_length<model_drafter<draws_chains_for_toys, greedy>, fixed_length>;
+static_assert(ChainDrafterFor<chain_for_toys, toy_backend> && !ChainDrafterFor<chain_for_toys, exact_backend>);
+static_assert(!ChainDrafterFor<with_length<model_drafter<draws_chains, greedy>, fixed_length>, toy_backend>);
+static_assert(
+    !ChainDrafterFor<with_length<model_drafter<draws_chains_for_toys, greedy>, confidence_stop>, toy_backend>);
 static_assert(DrafterFor<drafts_with_the_target, toy_backend> && DrafterFor<chain, toy_backend>);
 static_assert(!DrafterFor<prompt_lookup, toy_backend>);
 

@@ -42,6 +42,10 @@ void ask(stream& s, pass_block* pass, const chain_link& what) {
     launch(s, draw_link<>, {1}, law_threads, pass, what);
 }
 
+void take_drawn(stream& s, pass_block* pass, const std::int32_t* drawn, std::size_t first) {
+  launch(s, take_tokens<>, {1}, max_rows, pass, drawn, static_cast<unsigned>(first));
+}
+
 void ask(stream& s, const children_question& what, std::size_t rows) {
   launch(s, draw_children<>, {static_cast<unsigned>(rows)}, law_threads, what);
 }

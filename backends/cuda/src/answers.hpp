@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include <hunch/core/device_rows.hpp>
@@ -19,6 +20,8 @@ namespace hunch::cuda::detail {
 /// Queues the work; the answer is there when the stream has done it.
 void ask(stream& s, const draw_question& what);
 void ask(stream& s, pass_block* pass, const chain_link& what);
+/// Rows of a pass from number `first` on get the tokens that were drawn for them; the root, number 0, has its own.
+void take_drawn(stream& s, pass_block* pass, const std::int32_t* drawn, std::size_t first);
 void ask(stream& s, const children_question& what, std::size_t rows);
 void ask(stream& s, const verdict_question& what, std::size_t nodes);
 

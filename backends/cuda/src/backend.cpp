@@ -56,6 +56,7 @@ void backend::prefill(sequence& s, std::span<const token> tokens) {
   sequence_state& state = *s.state_;
   model_->rules.check_prefill(state.slots, tokens);
   state.hidden.clear();
+  state.ahead.clear();
   while (!tokens.empty()) {
     const std::size_t count = std::min<std::size_t>(max_rows, tokens.size());
     state.pages.reserve(state.slots.kept() + count, model_->queue);
@@ -79,14 +80,16 @@ logit_rows backend::forward(sequence& s, tree_view tree, layer_mask mask) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
   mask = transformer::normal(mask);
-  model_->take(state, tree, mask);
-  try {
-    model_->rows.clear();
-    model_->add_rows(state, tree.first, tree.tokens, true);
-    model_->run({.mask = mask, .head = true});
-  } catch (...) {
-    state.slots.retract(tree.first);
-    throw;
+  if (!model_->find_ahead(state, tree, mask)) {
+    model_->take(state, tree, mask);
+    try {
+      model_->rows.clear();
+      model_->add_rows(state, tree.first, tree.tokens, true);
+      model_->run({.mask = mask, .head = true});
+    } catch (...) {
+      state.slots.retract(tree.first);
+      throw;
+    }
   }
   state.rows.rows.clear();
   for (std::size_t r = 0; r < tree.fresh(); ++r) state.rows.rows.push_back({&state, r});
@@ -119,12 +122,25 @@ void backend::draw_chain(sequence& s, token root, const chain_draws& how, std::v
   model_->draw_chain(*s.state_, root, how, out);
 }
 
+void backend::draw_chain(sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out, backend& target,
+                         sequence& t) {
+  HUNCH_EXPECTS(s.state_ != t.state_, "a chain is judged by another sequence");
+  const auto draw = [&] {
+    const auto visit = model_->enter();
+    model_->draw_chain(*s.state_, root, how, out, {target.model_.get(), t.state_.get()});
+  };
+  if (target.model_ == model_) return draw();
+  const auto visit = target.model_->enter();
+  draw();
+}
+
 void backend::commit(sequence& s, std::span<const node_id> path) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
   model_->rules.check_commit(path, state.mask);
   const auto moves = state.slots.commit(path);
   state.mask.clear();
+  state.ahead.clear();
   move_kept(model_->queue, state.pages.on_device(), state.pages.shape(), moves);
 }
 
@@ -132,6 +148,7 @@ void backend::rewind(sequence& s, std::size_t n) {
   const auto visit = model_->enter();
   s.state_->slots.rewind(n);
   s.state_->mask.clear();
+  s.state_->ahead.clear();
 }
 
 sequence backend::fork(const sequence& s) {

@@ -13,18 +13,23 @@ namespace hunch::cuda::detail {
 
 using by = chain_draws::by;
 
-void model::draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out) {
+void model::draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out,
+                       const chain_judge& judge) {
   HUNCH_EXPECTS(how.most > 0, "a chain has at least one token");
   HUNCH_EXPECTS(how.what != by::draw || how.uniform.size() >= how.most, "a token is drawn by a number of its own");
   const std::size_t count = std::min<std::size_t>(how.most, max_rows);
   const std::size_t words = how.what == by::draw ? 2 * count : count;
   take_chain(s, root, count, how.what);
+  bool ahead = false;
   try {
     make_room(1, s.slots.kept() + count);
     write_chain(s, root, count, how);
     run_chain(s.slots.kept() + count, count, how.what);
     queue.to_host(chain.heard.data(), chain.drawn.data(), words * sizeof(std::int32_t));
-    queue.wait();
+    chain.there.put(queue);
+    ahead =
+        judge.target != nullptr && count == how.most && judge.target->run_ahead(*judge.sequence, root, count, *this);
+    chain.there.wait();
   } catch (...) {
     s.slots.retract(0);
     throw;
@@ -41,6 +46,10 @@ void model::draw_chain(sequence_state& s, token root, const chain_draws& how, st
   }
   s.slots.retract(out.size());  // tokens behind the end: the sequence has never heard of them
   s.hidden.keep(out.size());
+  if (!ahead) return;
+  judge.sequence->ahead.push_back(root);
+  for (const far_draw& x : out)
+    if (x.drawn != no_token) judge.sequence->ahead.push_back(x.drawn);
 }
 
 void model::take_chain(sequence_state& s, token root, std::size_t count, by what) {
@@ -50,6 +59,7 @@ void model::take_chain(sequence_state& s, token root, std::size_t count, by what
   if (s.slots.pending() != 0)
     raise("cuda: " + std::to_string(s.slots.pending()) + " nodes are pending; commit before a chain");
   s.slots.append_chain(count);
+  s.ahead.clear();
   try {
     s.pages.reserve(s.slots.kept() + count, queue);
     s.logits.need(1, 0, config.vocab, queue);  // of one row after another

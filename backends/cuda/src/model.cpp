@@ -40,11 +40,13 @@ model::model(const gguf::file& from, const options& with)
       ops{config, weights, queue},
       pool{std::make_shared<page_pool>(ops.pages())},
       upload{std::max(usual_tails, rules.checked_context(context))},
-      chain{config.vocab} {}
+      chain{config.vocab},
+      promised{config.vocab} {}
 
 void model::take(sequence_state& s, const tree_view& tree, layer_mask mask) {
   rules.check_tree(s.slots, s.mask, tree, mask);
   s.slots.append(tree);
+  s.ahead.clear();
   try {
     const std::size_t pending = s.slots.pending();
     s.pages.reserve(s.slots.kept() + pending, queue);
@@ -101,13 +103,14 @@ void model::make_room(unsigned row_limit, std::size_t positions) {
   ops.grow(row_limit, positions);
 }
 
-void model::run(const transformer::pass& p) {
+void model::run(const transformer::pass& p, model* chain_model) {
   for (std::size_t done = 0; done < rows.size();) {
     std::size_t longest = 0;
     const std::size_t count = write_pass(done, longest);
     const unsigned row_limit = row_bucket(count);
     const unsigned split_limit = split_bucket((longest + split_keys - 1) / split_keys);
     make_room(row_limit, longest);
+    if (chain_model != nullptr) take_tokens(*chain_model, done);
     const auto work = [&] {
       ops.begin(upload.on_device(), row_limit, split_limit);
       graph.run(ops, p);

@@ -56,6 +56,13 @@ struct chain_room {
   device_array<double> sums;
   device_array<std::int32_t> drawn{2 * max_rows};  // tokens, then probabilities
   pinned_array<std::int32_t> heard{2 * max_rows};
+  fence there;  // behind the copy to `heard`
+};
+
+/// Where a chain's tokens are to be judged: a model of any backend on this device, and a sequence of it.
+struct chain_judge {
+  struct model* target = nullptr;
+  sequence_state* sequence = nullptr;
 };
 
 struct model {
@@ -72,9 +79,13 @@ struct model {
   void take(sequence_state& s, const tree_view& tree, layer_mask mask);
   /// Rows of the nodes from `first` on.
   void add_rows(sequence_state& s, std::size_t first, std::span<const token> tokens, bool head);
-  void run(const transformer::pass& p);
-  /// See ChainBackend.
-  void draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out);
+  /// The rows, or where `chain_model` draws them the first one and its tokens behind.
+  void run(const transformer::pass& p, model* chain_model = nullptr);
+  /// See ChainBackend and, with a judge, ChainBackendFor.
+  void draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out,
+                  const chain_judge& judge = {});
+  /// The pass of the tree, if the last one was queued ahead and ran over it: the sequence is as that pass leaves it.
+  [[nodiscard]] bool find_ahead(sequence_state& s, const tree_view& tree, layer_mask mask);
 
   struct host_row {
     sequence_state* sequence;
@@ -99,6 +110,8 @@ struct model {
   graph_cache recorded;
   std::vector<host_row> rows;
   chain_room chain;
+  draft_tree promised;  // a chain whose tokens are still to be drawn
+  fence taken;          // behind the copy of such tokens
   one_at_a_time alone;
 
  private:
@@ -111,6 +124,11 @@ struct model {
   /// Sends the first pass of a chain, and what its draws need.
   void write_chain(sequence_state& s, token root, std::size_t count, const chain_draws& how);
   void run_chain(std::size_t positions, std::size_t count, chain_draws::by what);
+  /// Queues the pass of `root` and the `count` tokens that `chain_model` draws; s.ahead has room for them. False if it
+  /// cannot be. Either way nothing is pending that was not before.
+  [[nodiscard]] bool run_ahead(sequence_state& s, token root, std::size_t count, model& chain_model) noexcept;
+  /// Fills in the tokens of a pass that was sent, whose first row is number `first`.
+  void take_tokens(model& chain_model, std::size_t first);
 };
 
 }  // namespace hunch::cuda::detail

@@ -128,6 +128,7 @@ struct sequence_state {
   std::vector<std::uint32_t> depths;  // [rows of the last pass]
   std::size_t first = 0;              // node of the first of these rows
   row_set rows;                       // of the last pass that this sequence was first in
+  std::vector<token> ahead;           // what a pass ran over that was queued ahead; empty: there is none
   mutable device_answers answers;
   mutable device_array<token> scratch;  // of answers, on the device
   mutable std::deque<kept_law> laws;    // [nodes]: where they are does not change

@@ -77,4 +77,16 @@ concept ChainBackend = Backend<B> &&
   { b.draw_chain(s, root, how, out) } -> std::same_as<void>;
 };
 
+/// Draws chains that a pass of a target of type T follows at once: `draw_chain(s, root, how, out, target, t)` draws the
+/// same chain. Where it can it also queues the pass of `root` and the chain after what `t` keeps, before the host hears
+/// of a token. If the next thing done with `t` is `target.forward(t, tree)`, with the root and as many of these tokens
+/// as the caller likes in a row, it finds its rows there instead of running. Nothing else shows: nothing is pending in
+/// `t`, and where such a pass fails nobody hears of it, `forward` runs as ever. Rows of earlier passes of `t` are gone.
+template <class B, class T>
+concept ChainBackendFor = ChainBackend<B> && Backend<T> &&
+    requires(B& b, typename B::sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out, T& target,
+             typename T::sequence& t) {
+  { b.draw_chain(s, root, how, out, target, t) } -> std::same_as<void>;
+};
+
 }  // namespace hunch

@@ -36,6 +36,15 @@ concept SelfDrafter = Backend<B> &&
 template <class D, class B, class P = float, class R = philox>
 concept DrafterFor = Drafter<D, P, R> || SelfDrafter<D, B, P, R>;
 
+/// A drafter whose tree the target's next pass runs, and that alone: it may have that pass queued while it drafts
+/// (ChainBackendFor). `propose_for` adds what `propose` adds; `target` is at the text, with nothing pending, and stays
+/// so.
+template <class D, class B, class P = float, class R = philox>
+concept ChainDrafterFor = Backend<B> && Drafter<D, P, R> &&
+    requires(D& d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, text_sequence<B>& target) {
+  { d.propose_for(ctx, tree, target) } -> std::same_as<void>;
+};
+
 /// A drafter that has its model's passes run by somebody else. A round: `begin`; while `next` names a pass, `supply`
 /// its rows; then the tree is done. A round that was not finished is forgotten at the next `begin`.
 template <class D, class P = float, class R = philox>

@@ -79,14 +79,20 @@ class with_length {
   template <class P, class R>
   requires StepwiseDrafter<D, P, R>
   void propose(const basic_context<R>& ctx, basic_draft_tree<P>& tree) {
-    begin(ctx, tree);
     if constexpr (reads_depth_alone<L>() && requires { drafter_.extend_by(ctx, tree, node_id{}, std::size_t{}); }) {
-      const std::size_t length = length_ahead(ctx, tree);
-      while (!ended_ && last_.depth < length)
-        take(ctx, tree, drafter_.extend_by(ctx, tree, last_.node, length - last_.depth));
+      draw_at_once(ctx, tree);
     } else {
+      begin(ctx, tree);
       while (wants_more(ctx, tree)) take(ctx, tree, drafter_.extend(ctx, tree, last_.node));
     }
+  }
+  /// See ChainDrafterFor.
+  template <class P, class R, class B>
+  requires(reads_depth_alone<L>() &&
+           requires(D & d, const basic_context<R>& ctx, basic_draft_tree<P>& tree, text_sequence<B>& target) {
+             d.extend_by(ctx, tree, node_id{}, std::size_t{}, target);
+           }) void propose_for(const basic_context<R>& ctx, basic_draft_tree<P>& tree, text_sequence<B>& target) {
+    draw_at_once(ctx, tree, target);
   }
 
   // The same where the host runs the passes.
@@ -115,6 +121,14 @@ class with_length {
   }
 
  private:
+  /// As many tokens as the policy says before any of them is known.
+  template <class P, class R, class... T>
+  void draw_at_once(const basic_context<R>& ctx, basic_draft_tree<P>& tree, T&... target) {
+    begin(ctx, tree);
+    const std::size_t length = length_ahead(ctx, tree);
+    while (!ended_ && last_.depth < length)
+      take(ctx, tree, drafter_.extend_by(ctx, tree, last_.node, length - last_.depth, target...));
+  }
   /// Tokens that the policy wants, if nothing ends the chain before.
   template <class P, class R>
   [[nodiscard]] std::size_t length_ahead(const basic_context<R>& ctx, const basic_draft_tree<P>& tree) {

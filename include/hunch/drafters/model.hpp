@@ -69,13 +69,15 @@ class model_drafter {
   }
 
   /// Up to `most` children, each below the one before, and the signal of the last: those that so many calls of `extend`
-  /// draw. From a root alone the backend draws them all, and the host waits once.
-  template <class P, class R>
-  requires chains<P, R> std::optional<draft_signal> extend_by(const basic_context<R>& ctx, basic_draft_tree<P>& tree,
-                                                              node_id tip, std::size_t most) {
+  /// draw. From a root alone the backend draws them all, and the host waits once; with the target at hand, its pass of
+  /// that chain is on its way before (ChainBackendFor).
+  template <class P, class R, class... T>
+  requires(chains<P, R> && sizeof...(T) <= 1 && (ChainBackendFor<B, T> && ...))  //
+      std::optional<draft_signal> extend_by(const basic_context<R>& ctx, basic_draft_tree<P>& tree, node_id tip,
+                                            std::size_t most, text_sequence<T>&... target) {
     if (tree.size() > 1 || wants_probability_ || wants_entropy_ || wants_hidden_) return extend(ctx, tree, tip);
     if (!want(ctx, tree, tip)) return std::nullopt;
-    draw_chain(ctx, tree, std::min(most, sequence_.room()));
+    draw_chain(ctx, tree, std::min(most, sequence_.room()), target...);
     for (const far_draw& x : drawn_) {
       if (x.drawn == no_token) break;
       if constexpr (sibling_laws == without_replacement) tree.leave_q(tip, x.law);
@@ -135,8 +137,8 @@ class model_drafter {
     }
   }
   /// Has the backend draw up to `most` tokens after the text.
-  template <class R>
-  void draw_chain(const basic_context<R>& ctx, const draft_tree& tree, std::size_t most) {
+  template <class R, class... T>
+  void draw_chain(const basic_context<R>& ctx, const draft_tree& tree, std::size_t most, text_sequence<T>&... target) {
     chain_draws how{.most = most, .end_of_text = ctx.end_of_text};
     if constexpr (!is_greedy<W>()) {
       how.temperature = warp_.value();
@@ -148,7 +150,8 @@ class model_drafter {
         uniform_.push_back(ctx.random.uniform(ctx.site(n), purpose::draft));
       how.uniform = uniform_;
     }
-    sequence_.backend().draw_chain(sequence_.sequence(), tree[0], how, drawn_);
+    sequence_.backend().draw_chain(sequence_.sequence(), tree[0], how, drawn_, target.backend()...,
+                                   target.sequence()...);
   }
   /// The same draw where the row is; its law stays there.
   template <class P, class Row>

@@ -182,7 +182,7 @@ class stream {
   int device_ = 0;
 };
 
-/// A place in a stream that the host can wait for, or ask the time between two of.
+/// A place in a stream that the host or another stream can wait for. The host can ask the time between two of them.
 class fence {
  public:
   fence() { check(cudaEventCreate(&e_), "creating an event"); }
@@ -196,6 +196,8 @@ class fence {
   }
   void put(stream& s) { check(cudaEventRecord(e_, s.get()), "recording an event"); }
   void wait() const { check(cudaEventSynchronize(e_), "waiting for the device"); }
+  /// What is given to `s` from now on runs behind this place; the host goes on.
+  void hold(stream& s) const { check(cudaStreamWaitEvent(s.get(), e_, 0), "ordering two streams"); }
   [[nodiscard]] float seconds_since(const fence& start) const {
     float ms = 0;
     check(cudaEventElapsedTime(&ms, start.e_, e_), "timing");

@@ -44,4 +44,14 @@ __global__ void __launch_bounds__(law_threads) draw_link(pass_block* pass, chain
   go_on(*pass, x.token, link.width);
 }
 
+/// One block, before a pass over a chain that another model drew: row 0 of all is the root, row i the token `drawn[i -
+/// 1]`. `first`: of the rows, that of this pass.
+template <int = 0>
+__global__ void take_tokens(pass_block* pass, const std::int32_t* drawn, unsigned first) {
+  const unsigned i = first + threadIdx.x;
+  if (threadIdx.x >= pass->rows || i == 0) return;
+  const std::int32_t x = drawn[i - 1];
+  pass->row[threadIdx.x].token = x < 0 ? 0 : x;  // as go_on: nobody reads what comes of it
+}
+
 }  // namespace hunch::cuda

@@ -106,7 +106,7 @@ class sequence {
 };
 
 /// A model in device memory. Models Backend, Rewindable, Forkable, LayerSkippable, BatchBackend, HiddenStates,
-/// ChainBackend.
+/// ChainBackend, and ChainBackendFor itself.
 ///
 /// Passes are queued and run beside the host; whoever reads a row waits for it. No bit of a row depends on what else is
 /// in the pass (law B4). Sequences may be used alternately, from one thread at a time.
@@ -142,6 +142,11 @@ class backend {
   /// Draws a chain of up to 64 tokens: passes and draws are queued together, the host waits once, for four bytes a
   /// token (eight where each is drawn from its law). See ChainBackend; errors as for a pass.
   void draw_chain(sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out);
+
+  /// The same, with the pass of `target` behind it, if that is on the same device, with the same vocabulary, has room
+  /// and nothing pending in `t`; chains of more than 64 tokens have none. See ChainBackendFor.
+  void draw_chain(sequence& s, token root, const chain_draws& how, std::vector<far_draw>& out, backend& target,
+                  sequence& t);
 
   /// Each sequence at most once.
   logit_rows forward(std::span<const batch_entry<sequence>> work);
