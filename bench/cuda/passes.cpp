@@ -1,5 +1,5 @@
 // What does a pass of n rows cost on the GPU, what does it cost the host, what does a chain of drafts cost in one go
-// and token by token, and what does speculation gain?
+// and token by token, what does a target's pass gain that is queued behind its chain, and what does speculation gain?
 //
 //   bench_cuda [model.gguf]   without a file: random weights in the shapes of Qwen2.5-Coder-1.5B, all Q4_K
 //
@@ -113,6 +113,45 @@ void chains(cuda::backend& b) {
   }
 }
 
+/// Greedy drafts of a second copy of the model, and the pass that judges them: queued behind the chain, and when the
+/// host has heard the tokens.
+void judged_chains(cuda::backend& b, const gguf::file& file) {
+  cuda::backend draft{file, {.context = 4096}};
+  auto s = draft.open();
+  auto t = b.open();
+  const auto text = test::random_tokens(512, b.vocab_size(), 1);
+  draft.prefill(s, text);
+  b.prefill(t, text);
+  std::vector<far_draw> drawn;
+  draft_tree tree{b.vocab_size()};
+  for (const std::size_t length : {1u, 4u, 8u}) {
+    std::vector<double> times[2];
+    for (int i = -6; i < 2 * repetitions; ++i) {
+      const bool ahead = i % 2 == 0;
+      draft.wait();
+      b.wait();
+      const double start = now();
+      if (ahead)
+        draft.draw_chain(s, 7, {.most = length}, drawn, b, t);
+      else
+        draft.draw_chain(s, 7, {.most = length}, drawn);
+      tree.reset(7);
+      for (node_id n = 0; n < length; ++n) tree.add(n, drawn[n].drawn);
+      (void)b.forward(t, tree.view())[0].argmax();
+      const double end = now();
+      draft.commit(s, {});
+      b.commit(t, {});
+      if (i >= 0) times[ahead ? 0 : 1].push_back(end - start);
+    }
+    const spread a = of(times[0]), f = of(times[1]);
+    std::printf(
+        "    {\"drafts\": %zu, \"pass_ahead\": %.1f, \"pass_ahead_low\": %.1f, \"pass_ahead_high\": %.1f,\n"
+        "     \"told_first\": %.1f, \"told_first_low\": %.1f, \"told_first_high\": %.1f}%s\n",
+        length, a.median * 1e6, a.low * 1e6, a.high * 1e6, f.median * 1e6, f.low * 1e6, f.high * 1e6,
+        length == 8 ? "" : ",");
+  }
+}
+
 template <class Decoder>
 void generate(const char* name, Decoder decoder, std::span<const token> prompt, bool last) {
   std::vector<double> rates;
@@ -145,6 +184,8 @@ int main(int argc, char** argv) try {
   curve(file, false, true);
   std::printf("  ],\n  \"chains\": [\n");
   chains(b);
+  std::printf("  ],\n  \"judged_chains_microseconds\": [\n");
+  judged_chains(b, file);
   std::printf("  ],\n  \"policies\": [\n");
   std::vector<token> prompt = test::random_tokens(100, b.vocab_size(), 3);
   prompt.insert(prompt.end(), prompt.begin(), prompt.end());  // so that lookup finds something

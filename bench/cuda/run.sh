@@ -32,7 +32,7 @@ declare -A checked
 for tool in memcheck racecheck initcheck; do
   checked[$tool]="not installed"
   if command -v compute-sanitizer > /dev/null; then
-    checked[$tool]=$(verdict "$tool" compute-sanitizer --tool "$tool" --error-exitcode 1 "$tests" "cuda match*,cuda rejection*,cuda draws*,cuda chains*")
+    checked[$tool]=$(verdict "$tool" compute-sanitizer --tool "$tool" --error-exitcode 1 "$tests" "cuda match*,cuda rejection*,cuda draws*,cuda chains*,cuda passes ahead*")
   fi
 done
 "$build/bench/cuda/bench_cuda_products" > "$logs/products.json"
