@@ -59,7 +59,7 @@ struct chain_room {
   fence there;  // behind the copy to `heard`
 };
 
-/// Where a chain's tokens are to be judged: a model of any backend on this device, and a sequence of it.
+/// Who judges a chain: a model, of this device or another one, and a sequence of it.
 struct chain_judge {
   struct model* target = nullptr;
   sequence_state* sequence = nullptr;
