@@ -17,11 +17,11 @@ using namespace hunch;
 namespace {
 
 /// The target without the middle layers: rows of passes that skip, a cache that was filled by passes that do not.
-class skipping {
+class skipped_rows {
  public:
   using sequence = cpu::sequence;
 
-  skipping(cpu::backend& of, std::vector<skip> mask) : of_{&of}, mask_{std::move(mask)} {}
+  skipped_rows(cpu::backend& of, std::vector<skip> mask) : of_{&of}, mask_{std::move(mask)} {}
   [[nodiscard]] std::size_t vocab_size() const { return of_->vocab_size(); }
   [[nodiscard]] sequence open() { return of_->open(); }
   [[nodiscard]] std::size_t room(const sequence& s) const { return of_->room(s); }
@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
   cpu::backend target{file};
   std::vector<skip> mask(target.layer_count(), skip::none);
   for (std::size_t i = 12; i < 18; i += 2) mask[i] = skip::attention;
-  skipping draft{target, std::move(mask)};
+  skipped_rows draft{target, std::move(mask)};
   record(target, draft, file, tokenizer, std::string{argv[2]} + "/greedy", "greedy", greedy{});
   record(target, draft, file, tokenizer, std::string{argv[2]} + "/sampled", "temperature 0.8", temperature(0.8f));
 }
