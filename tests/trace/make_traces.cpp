@@ -55,7 +55,7 @@ trace_sink to_file(std::ofstream& file) {
 }
 
 template <class W>
-void record(cpu::backend& target, skipping& draft, const gguf::file& file, const gguf::tokenizer& tokenizer,
+void record(cpu::backend& target, skipped_rows& draft, const gguf::file& file, const gguf::tokenizer& tokenizer,
             const std::string& path, const char* warper, const W& warp) {
   std::ofstream said{path + ".trace"};
   std::ofstream drafted{path + ".draft.trace"};
