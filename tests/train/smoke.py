@@ -109,6 +109,11 @@ def drafts():
     short = "--tokens 1000 --steps 2 --rows 2 --window 64 --width 64 --layers 1 --held-windows 2"
     call(drafter_train, target, work / "large.records", work / "drafter.pt", *short.split())
     drafter_export.main(work / "drafter.pt", target, work / "drafter.gguf")
+    begin = ["--steps", 0, "--begin", work / "drafter.gguf"]
+    call(drafter_train, target, work / "large.records", work / "further.pt", *short.split(), *begin)
+    further, trained = (torch.load(work / f"{n}.pt")["model"] for n in ("further", "drafter"))
+    worst = max((further[k] - trained[k]).abs().max() / trained[k].abs().max() for k in trained)
+    expect(f"a drafter goes on from its file (rounded: apart by {worst:.1e})", worst < 0.1)
     stages = f"staged(model:{work / 'medium.gguf'},len=5|model:{work / 'drafter.gguf'},len=3)"
     said = run(hunch, "generate", "-m", target, "-p", "Part 2 of", "-n", 24, "-t", 1, "--compare", "--spec", stages)
     expect("a target speaks with its drafters as without", "identical: yes" in said)
