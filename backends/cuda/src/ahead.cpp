@@ -25,12 +25,8 @@ bool model::run_ahead(sequence_state& s, token root, std::size_t count, model& c
     promised.reset(root);
     for (node_id n = 0; n < count; ++n) promised.add(n, 0);
     s.ahead.reserve(promised.size());
-    take(s, promised.view(), {});
-    rows.clear();
-    add_rows(s, 0, promised.view().tokens, true);
-    run({.mask = {}, .head = true}, &chain_model);
+    run_tree(s, promised.view(), {}, &chain_model);
   } catch (...) {  // the pass runs when it is asked for, and says then what is wrong
-    s.slots.retract(0);
     return false;
   }
   s.slots.retract(0);

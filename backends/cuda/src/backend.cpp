@@ -80,17 +80,7 @@ logit_rows backend::forward(sequence& s, tree_view tree, layer_mask mask) {
   const auto visit = model_->enter();
   sequence_state& state = *s.state_;
   mask = transformer::normal(mask);
-  if (!model_->find_ahead(state, tree, mask)) {
-    model_->take(state, tree, mask);
-    try {
-      model_->rows.clear();
-      model_->add_rows(state, tree.first, tree.tokens, true);
-      model_->run({.mask = mask, .head = true});
-    } catch (...) {
-      state.slots.retract(tree.first);
-      throw;
-    }
-  }
+  if (!model_->find_ahead(state, tree, mask)) model_->run_tree(state, tree, mask);
   state.rows.rows.clear();
   for (std::size_t r = 0; r < tree.fresh(); ++r) state.rows.rows.push_back({&state, r});
   return logit_rows{state.rows};

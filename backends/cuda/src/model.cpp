@@ -103,6 +103,18 @@ void model::make_room(unsigned row_limit, std::size_t positions) {
   ops.grow(row_limit, positions);
 }
 
+void model::run_tree(sequence_state& s, const tree_view& tree, layer_mask mask, model* chain_model) {
+  take(s, tree, mask);
+  try {
+    rows.clear();
+    add_rows(s, tree.first, tree.tokens, true);
+    run({.mask = mask, .head = true}, chain_model);
+  } catch (...) {
+    s.slots.retract(tree.first);
+    throw;
+  }
+}
+
 void model::run(const transformer::pass& p, model* chain_model) {
   for (std::size_t done = 0; done < rows.size();) {
     std::size_t longest = 0;

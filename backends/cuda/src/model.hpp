@@ -81,6 +81,8 @@ struct model {
   void add_rows(sequence_state& s, std::size_t first, std::span<const token> tokens, bool head);
   /// The rows, or where `chain_model` draws them the first one and its tokens behind.
   void run(const transformer::pass& p, model* chain_model = nullptr);
+  /// Takes a tree and runs its rows, as above. If that throws nothing was taken.
+  void run_tree(sequence_state& s, const tree_view& tree, layer_mask mask, model* chain_model = nullptr);
   /// See ChainBackend and, with a judge, ChainBackendFor.
   void draw_chain(sequence_state& s, token root, const chain_draws& how, std::vector<far_draw>& out,
                   const chain_judge& judge = {});
