@@ -21,8 +21,7 @@ namespace hunch::cpu {
 namespace detail {
 namespace {
 
-constexpr std::size_t prefill_rows = 64;         // rows that share one reading of the weights
-constexpr std::size_t rows_between_drops = 128;  // of the embedding; each may bring 64 KiB of the map in
+constexpr std::size_t prefill_rows = 64;  // rows that share one reading of the weights
 
 // Upper bound of the bytes of all packed matrices: any tensor may be one, and the embedding may be the head as well.
 std::size_t arena_bytes(const gguf::file& from) {
@@ -39,7 +38,11 @@ struct weight_maker {
   pool& threads;
   weight_arena arena;
 
-  [[nodiscard]] row_table table(const gguf::tensor& t) const { return table_of(t); }
+  [[nodiscard]] row_table table(const gguf::tensor& t) const {
+    row_table rows = table_of(t);
+    rows.file = &file;
+    return rows;
+  }
   [[nodiscard]] float_vector vector(const gguf::tensor& t) const { return vector_of(t); }
   // Piece by piece, so that no matrix is in memory twice: what was packed leaves the map.
   [[nodiscard]] packed_matrix matrix(const gguf::tensor& t) {
@@ -113,15 +116,6 @@ struct model {
     ops.begin(rows, logits);
     graph.run(ops, p);
     ops.finish();
-    drop_embedding(rows.size());
-  }
-
-  // A tied embedding is in memory as the head; what the map brings in around the rows that are read goes again.
-  void drop_embedding(std::size_t rows_read) {
-    embedded += rows_read;
-    if (!config.tied_head || embedded < rows_between_drops) return;
-    embedded = 0;
-    file.release(file.at("token_embd.weight"));
   }
 
   gguf::file file;
@@ -136,7 +130,6 @@ struct model {
   cpu_ops ops;
   std::vector<pass_row> rows;
   std::vector<float*> logits;
-  std::size_t embedded = 0;  // rows read since the embedding's pages were dropped
   one_at_a_time alone;
 };
 

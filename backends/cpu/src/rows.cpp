@@ -77,12 +77,13 @@ constexpr row_reader readers[format_count] = {read_row<float>,      read_row<flo
 }  // namespace
 
 row_table table_of(const gguf::tensor& t) {
-  return {format_of(t), static_cast<std::size_t>(t.shape[0]), row_bytes_of(t), t.data.data()};
+  return {format_of(t), static_cast<std::size_t>(t.shape[0]), row_bytes_of(t), &t};
 }
 
 void row_table::read(std::size_t row, float factor, float* out) const {
   const auto k = static_cast<std::size_t>(kind);
-  readers[k](data + row * row_bytes, row_bytes, block_values(kind), out);
+  readers[k](tensor->data.data() + row * row_bytes, row_bytes, block_values(kind), out);
+  if (file != nullptr) file->release(*tensor);
   if (factor == 1.0F) return;
   for (std::size_t i = 0; i < width; ++i) out[i] *= factor;
 }
