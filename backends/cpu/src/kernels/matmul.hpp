@@ -36,6 +36,12 @@ inline void store_tile(const product& p, std::size_t strip, std::size_t row, con
     for (std::size_t r = 0; r < Rows; ++r) store_outputs(p, strip + s, row + r, acc[s][r]);
 }
 
+/// Asks for the lines that will take the results: rows lie far apart, so no two are neighbours.
+inline void fetch_outputs(const product& p, std::size_t strip, std::size_t row, std::size_t rows) {
+  for (std::size_t r = row; r < row + rows; ++r)
+    for (std::size_t s = 0; s < tile_strips; ++s) __builtin_prefetch(p.out[r] + (strip + s) * strip_outputs, 1);
+}
+
 /// Products of the strips from `strip` on with Rows rows from `row` on.
 template <class F, std::size_t Rows>
 void multiply_tile(const product& p, std::size_t strip, std::size_t row) {
@@ -69,6 +75,7 @@ std::size_t multiply_whole_tiles(const product& p, std::size_t strip) {
   std::size_t row = 0;
   while (p.rows - row >= tile_rows) {
     const std::size_t rows = p.rows - row < most_unpacked_rows ? p.rows - row : most_unpacked_rows;
+    fetch_outputs(p, strip, row, rows);
     f32x16 acc[most_unpacked_rows / tile_rows][tile_strips][tile_rows];
     multiply_unpacked<F>(p, w, row, rows / tile_rows, acc);
     for (std::size_t t = 0; t < rows / tile_rows; ++t, row += tile_rows) store_tile(p, strip, row, acc[t]);

@@ -35,15 +35,24 @@ inline void unpack(const unsigned char* block, unsigned char* values) {
   }
 }
 
-/// Adds a block to the sums of a tile; `first` is where the first row's lies.
+/// Asks for one of `parts` shares of the blocks of Rows rows from `at` on; the first cache does not hold those of all.
+template <std::size_t Rows>
+inline void fetch_rows(const product& p, std::size_t at, std::size_t part, std::size_t parts) {
+  const std::size_t share = Rows * 256 / parts;
+  for (std::size_t l = 0; l < share; l += 64) __builtin_prefetch(p.in.q + at * 256 + part * share + l);
+}
+
+/// Adds a block to the sums of a tile; `first` is where the first row's lies, `next` where that of the tile after it.
 template <class F, std::size_t Rows, std::size_t Strips>
-inline void add_unpacked(const product& p, unpacked_block<Strips>& block, std::size_t first,
+inline void add_unpacked(const product& p, unpacked_block<Strips>& block, std::size_t first, std::size_t next,
                          f32x16 (&acc)[Strips][Rows]) {
+  constexpr int parts = F::turns * F::sides;
   const bool fits = parts_fit_16_bits<F, Rows>(p, first);
   i32x16 whole[Strips][Rows];
   fill(whole, broadcast_int(0));
-  for (int part = 0; part < F::turns * F::sides; ++part) {
+  for (int part = 0; part < parts; ++part) {
     block.fetch();
+    fetch_rows<Rows>(p, next, static_cast<std::size_t>(part), static_cast<std::size_t>(parts));
     add_part<F>(p, block.from, first, part, fits, whole,
                 [&](std::size_t s, int j) { return load_bytes(block.values[s] + 64 * (F::vectors * part + j)); });
   }
@@ -67,7 +76,10 @@ inline void multiply_unpacked(const product& p, const strip_blocks<Strips>& w, s
     block.ahead.advance(bytes);
     for (std::size_t t = 0; t < tiles; ++t) {
       block.lines = 64 * lines * parts * t < bytes ? lines : 0;  // what lies further would drive out what is in use
-      add_unpacked<F>(p, block, block_at(row + t * tile_rows, b, blocks, p.in.group), acc[t]);
+      const auto first_of = [&](std::size_t tile, std::size_t of) {
+        return block_at(row + tile * tile_rows, of, blocks, p.in.group);
+      };
+      add_unpacked<F>(p, block, first_of(t, b), t + 1 < tiles ? first_of(t + 1, b) : first_of(0, b + 1), acc[t]);
     }
   }
 }
