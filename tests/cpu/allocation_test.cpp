@@ -1,6 +1,7 @@
-// Passes of a warm backend allocate nothing.
+// Passes of a warm backend allocate nothing, and leave no pages of the model's file in memory.
 #include <vector>
 
+#include "gguf/on_disk.hpp"
 #include "passes.hpp"
 #include "support/catch.hpp"
 #include "support/counted_new.hpp"
@@ -35,4 +36,16 @@ TEST_CASE("cpu: a pass, commit and rewind allocate nothing once warm", "[cpu]") 
   const std::size_t before = allocation_count();
   for (int i = 0; i < 5; ++i) round();
   CHECK(allocation_count() - before == 0);
+}
+
+TEST_CASE("cpu: rows of the embedding leave no pages of the file in memory", "[cpu]") {
+  tiny_shape shape;
+  shape.width = 256;
+  shape.vocab = 16384;  // 16 MiB of floats; the system maps 64 KiB or more around what is read
+  const temporary_file on_disk{"allocation_test", tiny_model{shape}.build()};
+  cpu::backend b{gguf::file{on_disk.path}, {.threads = 2}};
+  auto s = b.open();
+  const std::size_t before = mapped_kib();
+  b.prefill(s, random_tokens(100, b.vocab_size(), 1));
+  CHECK(mapped_kib() < before + 3 * 1024);
 }

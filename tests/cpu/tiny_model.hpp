@@ -65,8 +65,8 @@ class tiny_model {
   };
   std::map<std::string, entry> tensors;
 
-  /// The file; valid as long as this object.
-  [[nodiscard]] gguf::file file() {
+  /// The bytes of the file.
+  [[nodiscard]] bytes build() const {
     gguf_writer w;
     const std::string& a = shape_.arch;
     const auto count = [](std::size_t n) { return static_cast<std::uint32_t>(n); };
@@ -86,7 +86,12 @@ class tiny_model {
           .key(a + ".attention.sliding_window_pattern", count(shape_.pattern))
           .key(a + ".rope.freq_base_swa", 1e2F);
     for (const auto& [name, e] : tensors) w.tensor(name, e.type, e.shape, e.data);
-    const bytes built = w.build();
+    return w.build();
+  }
+
+  /// The file; valid as long as this object.
+  [[nodiscard]] gguf::file file() {
+    const bytes built = build();
     storage_.assign((built.size() + 7) / 8, 0);
     std::memcpy(storage_.data(), built.data(), built.size());
     return gguf::file::from_bytes({reinterpret_cast<const std::byte*>(storage_.data()), built.size()}, "tiny model");

@@ -24,8 +24,8 @@ using bytes = std::vector<std::byte>;
 template <class T>
 void append(bytes& out, T value) {
   static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
-  const auto* p = reinterpret_cast<const std::byte*>(&value);
-  out.insert(out.end(), p, p + sizeof value);
+  out.resize(out.size() + sizeof value);
+  std::memcpy(out.data() + out.size() - sizeof value, &value, sizeof value);
 }
 
 /// Appends a string as GGUF has it: 64-bit length, bytes.

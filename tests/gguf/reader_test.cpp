@@ -11,14 +11,17 @@
 
 #include "gguf/errors.hpp"
 #include "gguf/gguf_writer.hpp"
+#include "gguf/on_disk.hpp"
 #include "support/catch.hpp"
 
 using namespace hunch;
 using hunch::gguf::file;
 using hunch::gguf::tensor_type;
 using hunch::test::gguf_writer;
+using hunch::test::mapped_kib;
 using hunch::test::refusal;
 using hunch::test::says;
+using hunch::test::temporary_file;
 
 namespace {
 
@@ -30,18 +33,6 @@ gguf_writer small_file() {
   w.tensor("b", tensor_type::q8_0, {32, 2}, test::bytes(2 * 34, std::byte{9}));
   return w;
 }
-
-struct temporary_file {
-  std::filesystem::path path;
-  explicit temporary_file(const test::bytes& content)
-      : path{std::filesystem::temp_directory_path() / "hunch_gguf_reader_test.gguf"} {
-    std::ofstream out(path, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
-  }
-  ~temporary_file() { std::filesystem::remove(path); }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-};
 
 float value(const gguf::tensor& t, std::size_t i) {
   float out;
@@ -69,7 +60,7 @@ TEST_CASE("gguf: a file in memory gives its keys and tensors in file order", "[g
 }
 
 TEST_CASE("gguf: a file on disk reads the same as in memory and survives a move", "[gguf]") {
-  const temporary_file on_disk{small_file().build()};
+  const temporary_file on_disk{"reader_test", small_file().build()};
   file f{on_disk.path};
   const file moved = std::move(f);
   REQUIRE(moved.find("a") != nullptr);
@@ -110,7 +101,7 @@ TEST_CASE("gguf: a path that cannot be read is refused with the path and the rea
   CHECK(says(refusal([] { return file{std::filesystem::path("/no/such/model.gguf")}; }), "/no/such/model.gguf",
              "No such file"));
   CHECK(says(refusal([] { return file{std::filesystem::temp_directory_path()}; }), "no regular file"));
-  const temporary_file empty{{}};
+  const temporary_file empty{"reader_test", {}};
   CHECK(says(refusal([&] { return file{empty.path}; }), "empty"));
 }
 
@@ -141,14 +132,6 @@ TEST_CASE("gguf: tensor types that were withdrawn or never existed are refused b
 
 namespace {
 
-// Memory of this process that belongs to mapped files, in KiB.
-std::size_t mapped_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.rfind("RssFile:", 0) == 0) return std::stoul(line.substr(8));
-  return 0;
-}
-
 std::size_t sum_of(std::span<const std::byte> bytes) {
   std::size_t sum = 0;
   for (const std::byte b : bytes) sum += std::to_integer<std::size_t>(b);
@@ -161,7 +144,7 @@ TEST_CASE("gguf: a released tensor leaves memory and can be read again", "[gguf]
   const std::vector<float> many(std::size_t{4} << 20, 1.0F);  // 16 MiB
   gguf_writer w;
   w.tensor("large", {1024, 4096}, many);
-  const temporary_file on_disk{w.build()};
+  const temporary_file on_disk{"reader_test", w.build()};
   const file f{on_disk.path};
   const std::size_t expected = sum_of(f.at("large").data);
   const std::size_t before = mapped_kib();
