@@ -270,10 +270,12 @@ void cpu_ops::attend_tile(std::size_t index, std::size_t window, const row_buffe
 void cpu_ops::attend(std::size_t index, const row_buffer& q, std::size_t window, row_buffer& out) {
   run_steps();
   const std::size_t pieces = (group() + heads_together_ - 1) / heads_together_;
-  threads_.share(c_.kv_heads * (tiles_.size() - 1) * pieces, [&](unsigned worker, std::size_t first, std::size_t last) {
+  constexpr std::size_t each = 16;  // items are few and long: with two in a range a thread would often wait for one
+  const auto run = [&](unsigned worker, std::size_t first, std::size_t last) {
     float* const scratch = attention_.data() + worker * scratch_floats_;
     for (std::size_t i = first; i < last; ++i) attend_tile(index, window, q, out, i, scratch);
-  });
+  };
+  threads_.share(c_.kv_heads * (tiles_.size() - 1) * pieces, run, each);
 }
 
 void cpu_ops::gate(gguf::activation kind, row_buffer& gate, const row_buffer& up) {

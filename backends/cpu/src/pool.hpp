@@ -41,11 +41,11 @@ class pool {
         const_cast<void*>(static_cast<const void*>(&f)));
   }
 
-  /// Calls f(worker, first, last) for ranges that make up [0, n): a few for each thread, so that a slow thread holds
+  /// Calls f(worker, first, last) for ranges that make up [0, n): `each` for every thread, so that a slow thread holds
   /// nobody up for long.
   template <class F>
-  void share(std::size_t n, F&& f) {
-    const std::size_t wanted = workers_.empty() ? 1 : std::size_t{4} * size();
+  void share(std::size_t n, F&& f, std::size_t each = 4) {
+    const std::size_t wanted = workers_.empty() ? 1 : each * size();
     const std::size_t chunks = n < wanted ? n : wanted;
     run(chunks, [&](unsigned worker, std::size_t c) { f(worker, n * c / chunks, n * (c + 1) / chunks); });
   }
