@@ -54,7 +54,8 @@ double distance_of(two_models& m) {
 
 }  // namespace
 
-TEST_CASE("translated: the text of several rounds has the target's law, whatever judges", "[translate][lossless]") {
+TEST_CASE("translated: the text of several rounds has the target's law, whatever judges",
+          "[translate][lossless][long]") {
   two_models m;
   CHECK(text_distance([&] { return speculate<branching>(m.target, by_text(m, 2), rejection(plain)); }, m.target, 3) <
         exact);

@@ -61,17 +61,17 @@ struct by_identity {
 
 }  // namespace
 
-TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 2, length 2", "[stochastic_beam]") {
+TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 2, length 2", "[stochastic_beam][long]") {
   check_expectation(2, 2, 1.623, 1.688);
 }
-TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 3, length 2", "[stochastic_beam]") {
+TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 3, length 2", "[stochastic_beam][long]") {
   check_expectation(3, 2, 1.771, 1.835);
 }
-TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 3, length 3", "[stochastic_beam]") {
+TEST_CASE("stochastic_beam: expected accepted tokens and law on M, width 3, length 3", "[stochastic_beam][long]") {
   check_expectation(3, 3, 2.357, 2.523);
 }
 
-TEST_CASE("stochastic_beam: children judged by identity are seen, TV .0635", "[stochastic_beam]") {
+TEST_CASE("stochastic_beam: children judged by identity are seen, TV .0635", "[stochastic_beam][long]") {
   auto m = fixture_m();
   const auto wrong = [&] { return by_identity<decltype(beam(m, 3, 2)())>{beam(m, 3, 2)()}; };
   CHECK(std::abs(round_distance(sampled(m, wrong, rejection(plain), draws), m.target, 3) - .0635) < .01);

@@ -72,7 +72,7 @@ TEST_CASE("gumbel_top_k: expected accepted tokens under rejection on M", "[trees
                 {{2, 1, 1}, 613. / 288}});
 }
 
-TEST_CASE("gumbel_top_k: ten nodes, {2, 2, 1}, under rejection on M", "[trees]") {
+TEST_CASE("gumbel_top_k: ten nodes, {2, 2, 1}, under rejection on M", "[trees][long]") {
   check_shapes(without, rejection(plain), {{{2, 2, 1}, 359237. / 151200}});
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("multi_round: expected accepted tokens of trees with replacement on M"
                 {{2, 1, 1}, 44539. / 21600}});
 }
 
-TEST_CASE("k_sequence: rho and acceptance of k siblings on B and A", "[k_sequence]") {
+TEST_CASE("k_sequence: rho and acceptance of k siblings on B and A", "[k_sequence][long]") {
   // Reference to six digits.
   const auto rho = [](pair_of_models m, std::size_t k) {
     std::vector<double> p(m.target.vocab_size());
@@ -195,7 +195,8 @@ TEST_CASE("traversal: chosen nodes below drawn ones are judged as points", "[tra
   CHECK(judged(m, make, traversal(plain)).accepted > judged(m, make, rejection(plain)).accepted - exact);
 }
 
-TEST_CASE("every legal pair of drafter and verifier: the text of several rounds has the target's law", "[trees]") {
+TEST_CASE("every legal pair of drafter and verifier: the text of several rounds has the target's law",
+          "[trees][long]") {
   auto m = fixture_m();
   const auto holds = [&](const char* what, auto make, const auto& verifier) {
     INFO(what);
@@ -222,7 +223,7 @@ TEST_CASE("every legal pair of drafter and verifier: the text of several rounds 
   holds("static_tree, rejection", shaped, rejection(plain));
 }
 
-TEST_CASE("trees on B, whose residual has several tokens, keep the law", "[trees]") {
+TEST_CASE("trees on B, whose residual has several tokens, keep the law", "[trees][long]") {
   auto m = fixture_b();
   const auto distance = [&](auto make, const auto& verifier) {
     return round_distance(judged(m, make, verifier), m.target, 3);
