@@ -9,6 +9,7 @@
 PROGRAM: curve_hunch (a target of this build with HUNCH_BENCH=ON) and curve_llama (in DIR).
 """
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -87,6 +88,18 @@ class Engine:
         self.process.wait()
 
 
+@contextlib.contextmanager
+def taken(cores):
+    """So many processes that only take time, as other programs of a machine do."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def processor():
     for line in open("/proc/cpuinfo", encoding="utf-8"):
         if line.startswith("model name"):
@@ -105,6 +118,11 @@ def measure(engines, depth, rows, repeats):
 
 
 def run(args):
+    with taken(args.busy):
+        run_models(args)
+
+
+def run_models(args):
     out = pathlib.Path(args.out)
     result = json.loads(out.read_text()) if out.exists() else {"runs": []}
     result["machine"] = {"processor": processor(), "cores": os.cpu_count()}
@@ -243,6 +261,7 @@ def main():
     runs.add_argument("--depths", type=numbers, default=[128, 1024], help="128,1024")
     runs.add_argument("--rows", type=numbers, default=ROWS, help="1,2,4; others of an earlier run stay in FILE")
     runs.add_argument("--prefill", type=int, default=512, help="tokens; 0: leave out")
+    runs.add_argument("--busy", type=int, default=0, help="cores that other programs take meanwhile; use a FILE of its own")
     runs.add_argument("models", nargs="+")
     tables = verbs.add_parser("table")
     tables.add_argument("json")
